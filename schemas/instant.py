@@ -1,0 +1,73 @@
+"""Instants: RFC 3339 text outside, whole microseconds since 1970 UTC inside.
+
+Integers compare, add and hash the same everywhere; a float or a naive datetime does not.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6}))?(?:([Zz])|([+-])(\d{2}):(\d{2}))",
+    re.ASCII,
+)
+
+
+def parse(text: str) -> int:
+    """Return the instant that an RFC 3339 text names.
+
+    Args:
+        text: With an offset, and with at most 6 fraction digits. A leap second (`:60`) has no
+            place in a count of days of 86,400 s and is refused.
+
+    Returns:
+        Microseconds since 1970-01-01T00:00:00Z; negative before it.
+
+    Raises:
+        ValueError: the text is no such instant, or none of the years 1 to 9999 UTC.
+
+    Examples:
+        >>> parse("1970-01-01T08:00:01.5+08:00")
+        1500000
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError("not an RFC 3339 instant with an offset and at most 6 fraction digits")
+    year, month, day, hour, minute, second, fraction, _, sign, off_hour, off_minute = match.groups()
+    zone: timezone = UTC
+    if sign is not None:
+        if int(off_hour) > 23 or int(off_minute) > 59:
+            raise ValueError("an offset has at most 23 hours and 59 minutes")
+        offset = timedelta(hours=int(off_hour), minutes=int(off_minute))
+        zone = timezone(offset if sign == "+" else -offset)
+    micro = int((fraction or "").ljust(6, "0"))
+    moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), micro, zone)
+    instant = (moment - _EPOCH) // _MICROSECOND
+    if not _FIRST <= instant <= _LAST:
+        raise ValueError("outside the years 1 to 9999 UTC")
+    return instant
+
+
+def text(instant: int) -> str:
+    """Return an instant as RFC 3339 in UTC with `Z` and no trailing zero fractions.
+
+    Examples:
+        >>> text(1_500_000)
+        '1970-01-01T00:00:01.5Z'
+    """
+    seconds, micro = divmod(instant, SECOND)
+    whole = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    return f"{whole}.{micro:06d}".rstrip("0") + "Z" if micro else whole + "Z"
+
+
+def day_number(instant: int) -> int:
+    """Return the UTC day of an instant, counted from 1970-01-01."""
+    return instant // DAY
+
+
+_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND

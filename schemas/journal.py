@@ -1,0 +1,255 @@
+"""The journal's entries: an envelope round a content, chained by the hash of the raw bytes.
+
+The envelope is readable for ever: unknown fields and versions do not disturb it, and it alone decides what is
+accepted. The content is closed and versioned: a reader that cannot handle it stops, and never takes it for
+void.
+"""
+
+import hashlib
+import re
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.errors import AuditError
+
+VERSION = 1
+GENESIS_HASH = "0" * 64
+"""What the first entry of a partition names as the one before it."""
+
+MAX_ENTRY_BYTES = 512 * 1024
+"""Half of what a broker takes by default (1 MiB): no header makes an entry unappendable.
+
+An entry that adopts a policy book may be larger by the size of the book."""
+
+MAX_DEPTH = 64
+"""How deep an envelope may be nested. Ours are below 20; the bound is checked without recursion, so that two
+readers with different stacks never disagree on whether something is an envelope."""
+
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+_CLOCKS = ("clock", "records")
+_ALWAYS = {"T", "cause", "key", "before", "reasons", "outputs"}
+_SOMETIMES = {"after", "dead"}
+_NO_RAW = msgspec.Raw(b"")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class EntryUnreadable(AuditError):  # noqa: N818 - it names a state of affairs
+    """An accepted entry whose content this release cannot handle: the reader stops (rule 3)."""
+
+    code = "entry-unreadable"
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """The part of an entry that every reader of every release understands; further fields are ignored."""
+
+    v: msgspec.Raw
+    """Version of the content, any JSON."""
+    n: Whole
+    """Number of the entry in its partition, from 0."""
+    epoch: Whole
+    """Number of the ownership: a takeover raises it by one."""
+    prev: str
+    """Hash of the entry before: SHA-256 over its raw bytes, 64 hex digits."""
+    writer: str
+    """A fresh nonce of the process that wrote it."""
+    seal: msgspec.Raw = _NO_RAW
+    """SHA-256 of the content's bytes. Finds an accident also in the last entry; never joins acceptance."""
+    content: msgspec.Raw = _NO_RAW
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Consecutive records of one input topic: `[topic, from, to, digest]`, `to` excluded.
+
+    `digest` is null for a lost run: an operator said that these records are gone (rule 19).
+    """
+
+    topic: str
+    start: Whole
+    end: Whole
+    digest: Digest | None
+
+    def __post_init__(self) -> None:
+        """Refuse an empty or backward run."""
+        if self.end <= self.start:
+            raise ValueError("a run ends after it starts")
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The unfinished record of a split step and the place reached: `[topic, offset, due, key, kind]`.
+
+    The record's offset is not passed yet: it is the accepted position of its topic. Topic and offset are null
+    where time moved without a record (the end of a history). The place is the last one decided.
+    """
+
+    topic: str | None
+    offset: Whole | None
+    due: str | None = None
+    key: str | None = None
+    kind: str | None = None
+
+
+class EntryContent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What one step took, decided and left behind; self-contained (rule 6)."""
+
+    partition: Whole
+    time: str
+    """`clock`: ticks move T. `records`: the records' own instants do."""
+    runs: tuple[Run, ...]
+    """All records since the last entry, in the true order of evaluation. A takeover: lost ones only."""
+    positions: dict[str, Whole]
+    """Next offset of every input topic after this entry."""
+    T: str | None
+    """Time of the partition, RFC 3339; null before the first record that moves it."""
+    book: Digest | None
+    decisions: tuple[Any, ...]
+    """Read: dicts. Written: `msgspec.Raw`, as the fold encoded them."""
+    next_seq: dict[str, Whole]
+    """Next sequence number of every output topic after this entry."""
+    published_upto: dict[str, Whole]
+    """Every output below it was acknowledged when this entry was written: the dense prefix (rule 13)."""
+    state_root: Digest
+    more: bool
+    """The last record is unfinished: only its rest may follow."""
+    topic_ids: dict[str, str] = msgspec.field(default_factory=dict)
+    """Ids of the input topics on the broker; empty in files."""
+    after: Cursor | None = None
+    """With `more`: which record is unfinished, and how far it came."""
+    last_runs: tuple[Run, ...] = ()
+    """In a takeover: the last known run of each topic, for the next owner to read again (rule 18)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no release of this version writes."""
+        if self.time not in _CLOCKS:
+            raise ValueError("time is clock or records")
+        if self.more != (self.after is not None):
+            raise ValueError("more and after come together")
+        for decision in self.decisions:
+            if isinstance(decision, msgspec.Raw):
+                continue
+            if not isinstance(decision, dict) or not _ALWAYS <= decision.keys() <= _ALWAYS | _SOMETIMES:
+                raise ValueError(
+                    "a decision has T, cause, key, before, reasons, outputs, and perhaps after or dead"
+                )
+
+
+class HeadPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the table stands: an accepted entry, its outputs acknowledged, its rows written (rule 14)."""
+
+    hash: Digest
+    offset: Annotated[int, msgspec.Meta(ge=1)]
+    """The offset after the entry's own: the first one that its reader has not judged."""
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes that the table keeps."""
+        return _encoder.encode(self)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "HeadPointer":
+        """Return the pointer of its bytes; `EntryUnreadable` where they are none."""
+        try:
+            return msgspec.json.decode(raw, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise EntryUnreadable(
+                f"the table's head pointer cannot be read: {error}. Delete the table"
+            ) from error
+
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_envelopes = msgspec.json.Decoder(Envelope)
+_contents = msgspec.json.Decoder(EntryContent)
+
+
+def entry_hash(raw: bytes) -> str:
+    """Return the hash of an entry: SHA-256 over exactly its bytes, as 64 hex digits."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def encode_content(content: EntryContent) -> bytes:
+    """Return the canonical bytes of a content; fields at their defaults are left out."""
+    return _encoder.encode(content)
+
+
+def encode_entry(n: int, epoch: int, prev: str, writer: str, content: bytes) -> bytes:
+    """Return the bytes of an entry round a content that is encoded already."""
+    return _encoder.encode(
+        {
+            "v": VERSION,
+            "n": n,
+            "epoch": epoch,
+            "prev": prev,
+            "writer": writer,
+            "seal": entry_hash(content),
+            "content": msgspec.Raw(content),
+        }
+    )
+
+
+def read_envelope(raw: bytes | None) -> Envelope | None:
+    """Return the envelope of a journal record, or None where it is none: such a record is void.
+
+    Of a key that stands twice the last one counts. Nothing of the content is looked at but its brackets.
+    """
+    if raw is None or not _is_shallow(raw):
+        return None
+    try:
+        return _envelopes.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def read_content(envelope: Envelope) -> EntryContent:
+    """Return the content of an accepted entry.
+
+    Raises:
+        EntryUnreadable: another version, a broken seal, or a content that version 1 does not know.
+    """
+    where = f"journal entry n={envelope.n} of epoch {envelope.epoch}"
+    version, raw = bytes(envelope.v), bytes(envelope.content)
+    if version != b"%d" % VERSION:
+        raise EntryUnreadable(
+            f"{where}: its version is {version[:20]!r}, this release reads {VERSION}. Run the release that "
+            "wrote it, or a newer one; nothing was decided"
+        )
+    if bytes(envelope.seal) != b'"%s"' % entry_hash(raw).encode():
+        raise EntryUnreadable(
+            f"{where}: the seal does not fit the content, so its bytes changed after they were written. "
+            "Restore the journal from a replica or a backup; nothing was decided"
+        )
+    try:
+        return decode_content(raw)
+    except EntryUnreadable as error:
+        raise EntryUnreadable(f"{where}: {error}") from error
+
+
+def decode_content(raw: bytes) -> EntryContent:
+    """Return the content of its canonical bytes.
+
+    Raises:
+        EntryUnreadable: version 1 does not know it.
+    """
+    try:
+        return _contents.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise EntryUnreadable(
+            f"the content is not one of version {VERSION} ({error}). Run the release that wrote it, or a "
+            "newer one; nothing was decided"
+        ) from error
+
+
+def _is_shallow(raw: bytes) -> bool:
+    """Return whether a JSON text is nested at most MAX_DEPTH deep (of other bytes it says anything)."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return True
+    brackets = _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        shorter = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not shorter:
+            return True
+        if shorter == brackets:
+            return False
+        brackets = shorter
+    return False

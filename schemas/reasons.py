@@ -1,0 +1,99 @@
+"""Why a decision was taken: an enumeration of codes, each with the values it compares and a sentence.
+
+A reason on the wire is `{"code": …, values…}`. The table is closed: a code that is not here, or a
+value too many or too few, is our bug. The sentence is what `explain` says, filled with the values.
+"""
+
+from typing import Any, NamedTuple
+
+from schemas.errors import InvariantBroken
+
+Reason = dict[str, Any]
+
+
+class Wording(NamedTuple):
+    """The values of a reason in the order of its sentence, and the sentence."""
+
+    values: tuple[str, ...]
+    sentence: str
+
+
+REASONS: dict[str, Wording] = {
+    "threshold-reached": Wording(
+        ("followers", "op", "threshold", "phase"),
+        "{followers} followers are {op} {threshold}, the threshold of phase {phase}, which is in force.",
+    ),
+    "dwell-over": Wording(
+        ("since", "dwell_days"), "Every count taken since {since} has reached it, for {dwell_days} days."
+    ),
+    "below-every-phase": Wording(
+        ("followers", "below"),
+        "{followers} followers are below {below}, under which no phase in force that covers the account stands.",
+    ),
+    "suspected-purge": Wording(
+        ("highest", "followers", "within_days"),
+        "The count fell from {highest} to {followers} within {within_days} days: a suspected purge.",
+    ),
+    "displayed": Wording(("occurred_at",), "The name is displayed since {occurred_at}."),
+    "no-longer-displayed": Wording(("occurred_at",), "The name is not displayed any more since {occurred_at}."),
+    "deadline-passed": Wording(("deadline_at",), "The grace period ended at {deadline_at}."),
+    "no-answer": Wording(("notified_at",), "The account was told at {notified_at} and did not answer."),
+    "answered": Wording(("answer", "occurred_at"), "The account answered {answer} at {occurred_at}."),
+    "last-answer": Wording(("answer",), "The last answer of the account was {answer}."),
+    "reminder-due": Wording(("deadline_at", "days_left"), "{days_left} days are left until {deadline_at}."),
+    "no-open-grace": Wording((), "No grace period is open, so this has no effect and is not remembered."),
+    "count-recorded": Wording(("followers",), "The count of {followers} followers is recorded."),
+    "profile-recorded": Wording((), "The profile is recorded."),
+    "display-recorded": Wording(("displayed",), "Whether the name is displayed is recorded: {displayed}."),
+    "account-deleted": Wording((), "The account is deleted."),
+    "out-of-scope": Wording((), "No phase in force covers the account by its profile."),
+    "policy-changed": Wording((), "No phase in force stands for the obligation any more."),
+    "waived": Wording(("reason_code",), "The duty is waived for this account (case {reason_code})."),
+    "waived-until": Wording(
+        ("reason_code", "until"), "The duty is waived for this account until {until} (case {reason_code})."
+    ),
+    "waiver-ended": Wording((), "The waiver has ended."),
+    "waiver-revoked": Wording(("reason_code",), "The waiver is revoked (case {reason_code})."),
+    "held": Wording(("reason_code",), "An adjudication holds the clock (case {reason_code})."),
+    "released": Wording(("reason_code",), "The adjudication's hold ended (case {reason_code})."),
+    "extended": Wording(("reason_code", "until"), "The deadline is moved to {until} (case {reason_code})."),
+    "not-extended": Wording(
+        ("until", "deadline_at"), "{until} is not later than the deadline {deadline_at}, which stays."
+    ),
+    "account-suspended": Wording((), "The account is suspended, so the clock stands."),
+    "account-active": Wording((), "The account is active again."),
+    "clock-stopped": Wording(("by",), "The clock already stood ({by})."),
+    "time-left": Wording(("left_s",), "{left_s} seconds were left when the clock stopped."),
+    "at-least-min-days": Wording(("min_days",), "After a hold at least {min_days} days are left."),
+    "phase-began": Wording((), "A phase of the policy begins at this instant."),
+    "phase-ended": Wording((), "A phase of the policy ends at this instant."),
+    "book-adopted": Wording(("book",), "The policy book {book} is adopted."),
+    "row-forgotten": Wording(
+        ("followers", "observed_at"),
+        "Nothing but counts was known, the last {followers} at {observed_at}: the row is forgotten.",
+    ),
+    "older-observation": Wording(("observed_at",), "Observed before the last count taken, at {observed_at}."),
+    "too-old": Wording((), "Observed more than 30 days before the time of the partition."),
+    "quiet": Wording((), "The count crosses no line and is no daily sample."),
+    "older-fact": Wording(("occurred_at",), "A fact of this type that occurred later, at {occurred_at}, was taken."),
+    "repeated-fact": Wording((), "The last fact taken of this type has the same event id."),
+    "unreadable": Wording(("dead_letter",), "The record cannot be read: {dead_letter}."),
+    "nothing-due": Wording((), "Looked at again; nothing changes."),
+}
+
+
+def reason(code: str, **values: Any) -> Reason:
+    """Return one reason as it stands on the wire.
+
+    Raises:
+        InvariantBroken: the code is not in the table, or its values are others.
+    """
+    wording = REASONS.get(code)
+    if wording is None or values.keys() != set(wording.values):
+        raise InvariantBroken(f"reason {code!r} with values {sorted(values)} is not in the table")
+    return {"code": code, **values}
+
+
+def sentence(given: Reason) -> str:
+    """Return the sentence of a reason, filled with its values."""
+    return REASONS[given["code"]].sentence.format(**given)

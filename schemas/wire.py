@@ -1,0 +1,234 @@
+"""Bytes to records, strictly, and back.
+
+Whatever is refused is refused with one code, the first in the contract's order among all that hold.
+The codes are read off the kinds of pydantic's errors by one table; no rule stands here twice. Counts
+have a fast path that accepts only what the full path would accept with the same result, and hands
+everything else to it.
+
+Nothing here puts a piece of a payload into an exception: it may be a name.
+"""
+
+import re
+from collections.abc import Container
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+
+from schemas import instant, topics
+from schemas.dead_letters import CODE_OF_KIND, CODES, dead_letter
+from schemas.errors import InputError, PolicyError
+from schemas.fields import ACCOUNT_ID, EVENT_ID, MOST_FOLLOWERS
+from schemas.inputs import (
+    FACTS,
+    ClockTicked,
+    FactOfNoType,
+    FollowerCount,
+    FollowerCountChanged,
+    InputRecord,
+    PolicyBook,
+    PolicyBookPublished,
+)
+from schemas.strict_json import assembled, canonical, parse, sha256_hex
+
+__all__ = [
+    "CODES",
+    "FOREVER",
+    "Raw",
+    "assembled",
+    "canonical",
+    "dead_letter",
+    "decode",
+    "decode_count",
+    "parse",
+    "sha256_hex",
+]
+
+_M = TypeVar("_M", bound=BaseModel)
+
+MOST_BYTES = 64 * 1024
+MOST_BOOK_BYTES = 1024 * 1024
+FOREVER = 2**63 - 1
+"""Later than every instant: no record is too far ahead."""
+
+
+class Raw(msgspec.Struct, frozen=True, gc=False):
+    """A record as it came: nothing read yet."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int = -1
+    """Milliseconds since 1970 UTC; -1 where the record has none."""
+    timestamp_type: int = 0
+    """0: create time, 1: log append time."""
+
+
+def decode(
+    topic: str, key: bytes | None, value: bytes | None, platforms: Container[str], latest: int = FOREVER
+) -> InputRecord:
+    """Return the record that a value says.
+
+    Args:
+        topic: Short name of an input topic.
+        key: The Kafka key; of a count or a fact it must be `platform:account_id`.
+        value: The Kafka value.
+        platforms: Those of the policy book in force.
+        latest: The latest own instant that a count or a fact may have: T and a day in wall time.
+
+    Raises:
+        InputError: the value is no record of this topic; `code` is the first of `CODES` that holds.
+
+    Source:
+        Contract, sections 2 and 4.
+    """
+    if topic == topics.COUNTS:
+        return decode_count(key, value, platforms, latest)
+    return _decode_fully(topic, key, value, platforms, latest)
+
+
+def _decode_fully(
+    topic: str, key: bytes | None, value: bytes | None, platforms: Container[str], latest: int
+) -> InputRecord:
+    record = _record(topic, _json(topic, value))
+    if isinstance(record, ClockTicked | PolicyBookPublished):
+        return record
+    if record.at > latest:
+        raise InputError("out-of-range")
+    if record.platform not in platforms:
+        raise InputError("unknown-platform")
+    if key != record.key.encode():
+        raise InputError("key-mismatch")
+    return record
+
+
+def _json(topic: str, value: bytes | None) -> Any:
+    if value is None or value.strip(b" \t\r\n") == b"null":
+        raise InputError("null-value")
+    if len(value) > (MOST_BOOK_BYTES if topic == topics.BOOKS else MOST_BYTES):
+        raise InputError("too-large")
+    return parse(value)
+
+
+def _record(topic: str, said: Any) -> InputRecord:
+    if topic == topics.COUNTS:
+        return _checked(FollowerCount, said).changed()
+    if topic == topics.CLOCK:
+        return _checked(ClockTicked, said)
+    if topic == topics.BOOKS:
+        return _book(said)
+    kind = said.get("type") if isinstance(said, dict) else None
+    if not isinstance(kind, str):
+        return _checked(FactOfNoType, said)  # has no instance: it always raises
+    if kind not in FACTS:
+        raise InputError("unknown-type")
+    return _checked(FACTS[kind], said)
+
+
+def _checked(model: type[_M], said: Any) -> _M:
+    try:
+        return model.model_validate(said)
+    except ValidationError as refused:
+        code = _first_code(refused)
+    raise InputError(code)  # outside the handler: pydantic's error holds the value
+
+
+def _first_code(refused: ValidationError) -> str:
+    codes = set()
+    for error in refused.errors(include_url=False, include_context=False):
+        kind = error["type"]
+        if kind == "literal_error" and not isinstance(error["input"], str):
+            kind = "string_type"  # an enumeration is one of texts; pydantic has one kind for both
+        if kind == "string_unicode" and error["loc"] in {(), ("book",)}:
+            kind = "extra_forbidden"  # a lone surrogate in the name of a field: no field has that name
+        codes.add(CODE_OF_KIND.get(kind, "wrong-type"))
+    return min(codes, key=CODES.index)
+
+
+def _book(said: Any) -> PolicyBookPublished:
+    from schemas.policy import book_from_tables  # noqa: PLC0415 - policies write canonical JSON, too
+
+    checked = _checked(PolicyBook, said)
+    try:
+        sound = checked.hash == sha256_hex(canonical(said["book"]))
+        if sound:
+            book_from_tables(said["book"])
+    except (PolicyError, ValueError):  # ValueError: a number or a text without a canonical form
+        sound = False
+    if not sound:
+        raise InputError("ill-formed")
+    return PolicyBookPublished(said["book"], checked.hash)
+
+
+class _Count(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    event_id: str
+    platform: str
+    account_id: str
+    followers: Annotated[int, msgspec.Meta(ge=0, le=MOST_FOLLOWERS)]
+    observed_at: str
+
+
+_QUOTES = 2 * 5 + 2 * 4
+"""Five keys and four texts. A key that stands twice needs more, as no field may be missing."""
+_MOST_INSTANTS = 16_384  # texts kept: some 2 MB; a firehose with whole seconds has them for four hours
+
+_count = msgspec.json.Decoder(_Count).decode
+_is_event_id = re.compile(EVENT_ID[1:-1]).fullmatch
+_is_account_id = re.compile(ACCOUNT_ID[1:-1]).fullmatch
+_SECONDS = {f"{second:02}": second * instant.SECOND for second in range(60)}
+_SCALE: tuple[int, ...] = tuple(10 ** (6 - digits) for digits in range(7))
+_instants: dict[str, int] = {}
+_minutes: dict[str, int] = {}
+
+
+def decode_count(
+    key: bytes | None, value: bytes | None, platforms: Container[str], latest: int = FOREVER
+) -> FollowerCountChanged:
+    """Return the count that a value of `follower-counts` says; see `decode`.
+
+    What msgspec and the checks below accept, the full path accepts with the same result (a test
+    holds the two against each other); anything else goes there, for its code or its rare form.
+    """
+    if value is not None:
+        try:
+            said = _count(value)
+            at = _instants.get(said.observed_at)
+            if at is None:
+                at = _instant(said.observed_at)
+            if (
+                value.count(b'"') == _QUOTES
+                and at <= latest
+                and len(value) <= MOST_BYTES
+                and said.platform in platforms
+                and key == f"{said.platform}:{said.account_id}".encode()
+                and _is_account_id(said.account_id)
+                and _is_event_id(said.event_id)
+            ):
+                return FollowerCountChanged(said.event_id, said.platform, said.account_id, said.followers, at)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            pass
+    return _decode_fully(topics.COUNTS, key, value, platforms, latest)  # type: ignore[return-value]
+
+
+def _instant(text: str) -> int:
+    """Return what `instant.parse` returns, mostly from the minute, which stays the same for many records."""
+    zone = "Z" if text[-1:] == "Z" else text[-6:]
+    minute = _minutes.get(text[:17] + zone)
+    if minute is None:
+        minute = _remember(_minutes, text[:17] + zone, instant.parse(f"{text[:17]}00{zone}"))
+    second = _SECONDS.get(text[17:19])
+    fraction = text[19 : -len(zone)]
+    if second is not None and not fraction:
+        return _remember(_instants, text, minute + second)
+    digits = fraction[1:]
+    are_digits = digits.isascii() and digits.isdecimal() and len(digits) <= 6
+    if second is None or fraction[0] != "." or not are_digits:
+        return instant.parse(text)
+    return minute + second + int(digits) * _SCALE[len(digits)]
+
+
+def _remember(known: dict[str, int], text: str, at: int) -> int:
+    if len(known) >= _MOST_INSTANTS:
+        known.clear()
+    known[text] = at
+    return at

@@ -1,0 +1,12 @@
+"""The law, pure and synchronous. Read in this order:
+
+decide.py       what one record, due instant or new book means for one account
+obligations.py  the stages of an obligation as a table, and what each change says outside
+scope.py        whom a phase covers, and which phases an account has reached
+band.py         the lines of a policy, and the counts between two of them: the quiet ones
+rolling.py      the highest count of each of the last 31 days
+deadlines.py    when something of a row falls due
+fold.py         records in, decisions out, for one partition: the step that all shells share
+
+Nothing here reads a clock, a file, the environment or a random number; a test guards that.
+"""

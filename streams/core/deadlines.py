@@ -1,0 +1,98 @@
+"""When something falls due: grace arithmetic, reminders, and the dues of a row in their order."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from schemas.account import NO_COUNT, Obligation, Row
+from schemas.instant import DAY
+from schemas.policy import Grace, Policy
+from streams.core.scope import begins_at
+
+Kind = Literal["reminder", "deadline", "waiver-end", "phase-end", "phase-begin", "dwell-end"]
+KINDS: tuple[Kind, ...] = ("reminder", "deadline", "waiver-end", "phase-end", "phase-begin", "dwell-end")
+"""In the order in which they are decided at one instant for one account."""
+
+PHASE_END = KINDS.index("phase-end")
+PHASE_BEGIN = KINDS.index("phase-begin")
+DWELL_END = KINDS.index("dwell-end")
+
+
+class Due(NamedTuple):
+    """Something of one account that falls due; dues sort as they are decided."""
+
+    due: int
+    platform: str
+    account_id: str
+    rank: int
+
+    @property
+    def kind(self) -> Kind:
+        """What falls due."""
+        return KINDS[self.rank]
+
+    @property
+    def key(self) -> str:
+        """The key of the account."""
+        return f"{self.platform}:{self.account_id}"
+
+
+def deadline_of(grace: Grace, notified_at: int) -> int:
+    """Return when a grace period that starts now ends.
+
+    An absolute deadline counts where it leaves at least `min_days`; else it is `days` from the notice.
+    """
+    if grace.deadline is not None and grace.deadline - notified_at >= grace.min_days * DAY:
+        return grace.deadline
+    return notified_at + grace.days * DAY
+
+
+def reminders_of(grace: Grace, deadline_at: int, after: int) -> tuple[tuple[int, int], ...]:
+    """Return the reminders of a deadline that lie strictly after an instant, earliest first."""
+    planned = ((deadline_at - days * DAY, days) for days in sorted(set(grace.reminders_days_before), reverse=True))
+    return tuple((at, days) for at, days in planned if at > after)
+
+
+def _of_obligation(obligation: Obligation) -> Iterator[tuple[int, int]]:
+    if obligation.stage != "grace":
+        return
+    if obligation.reminders:
+        yield obligation.reminders[0][0], KINDS.index("reminder")
+    yield obligation.deadline_at, KINDS.index("deadline")
+
+
+def dues_of(policy: Policy | None, row: Row) -> Iterator[tuple[int, int]]:
+    """Yield (instant, rank) of what is due of a row by itself; phases begin and end for all rows at once."""
+    if row.obligation is not None:
+        yield from _of_obligation(row.obligation)
+    if row.waived and row.waived_until is not None:
+        yield row.waived_until, KINDS.index("waiver-end")
+    if policy is None or row.obligation is not None or row.followers == NO_COUNT:
+        return
+    if policy.confirm.dwell_days:
+        for phase in policy.phases:
+            if phase.reached(row.followers):
+                yield begins_at(policy, row, phase), DWELL_END
+
+
+def next_due(policy: Policy | None, row: Row, after: int) -> tuple[int, int] | None:
+    """Return the first (instant, rank) that is still to be decided for a row, None for none.
+
+    What a row keeps (reminders, deadline, end of a waiver) is there until it was decided. The end
+    of a dwell is not kept: it is still to come only if it lies strictly after `after`, the instant
+    up to which everything was looked at.
+    """
+    due = (due for due in dues_of(policy, row) if due[1] != DWELL_END or due[0] > after)
+    return min(due, default=None)
+
+
+def phase_bounds(policies: Iterable[Policy]) -> list[tuple[int, str, int]]:
+    """Return (instant, platform, rank) of every begin and end of a phase, sorted, each once."""
+    found: set[tuple[int, str, int]] = set()
+    for policy in policies:
+        if not policy.enabled:
+            continue
+        for phase in policy.phases:
+            found.add((phase.begins, policy.platform, PHASE_BEGIN))
+            if phase.until is not None:
+                found.add((phase.until, policy.platform, PHASE_END))
+    return sorted(found)

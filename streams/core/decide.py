@@ -1,0 +1,428 @@
+"""What one record, due instant or new book means for one account.
+
+Laws of this file:
+- `decide` is a function of its arguments. It reads no clock: time is `at`.
+- It raises only `InvariantBroken`. A repeated fact, a late count, an exempt account, a day before
+  any policy is a decision with a reason.
+- The order of the rules is the order of the lines.
+
+Source:
+    Contract, section 3; each branch names its paragraph.
+"""
+
+from typing import Literal, NamedTuple, assert_never
+
+import msgspec
+
+from schemas import topics
+from schemas.account import NO_COUNT, Profile, Row
+from schemas.instant import DAY, text
+from schemas.inputs import AdjudicationMade, AnswerGiven, FollowerCountChanged, NameDisplayChanged, ProfileChanged
+from schemas.policy import Phase, Policy, PolicyBook
+from schemas.reasons import Reason, reason
+from schemas.wire import canonical, sha256_hex
+from streams.core import obligations
+from streams.core.band import KEPT_BEFORE_T, bounds, forgotten_after, holds_only_counts
+from streams.core.deadlines import Due
+from streams.core.obligations import CancelWhy, Case, Saying
+from streams.core.rolling import purge_from, with_count
+from streams.core.scope import covering, is_below_all, named_phase, phases_in_force, reached_since
+
+Fact = ProfileChanged | AnswerGiven | NameDisplayChanged | AdjudicationMade
+
+
+class BookAdopted(NamedTuple):
+    """A new policy book, looked at for one account."""
+
+    platform: str
+    account_id: str
+    book: str
+
+
+Input = FollowerCountChanged | Fact | Due | BookAdopted
+
+SHORT_ID_DIGITS = 32
+
+
+class Decision(NamedTuple):
+    """What is decided of one account.
+
+    `row` is the account afterwards (None: not watched, or forgotten). A decision that changes no row
+    and says nothing leaves no trace anywhere: it is quiet.
+    """
+
+    row: Row | None
+    changed: bool
+    said: tuple[Saying, ...]
+    reasons: tuple[Reason, ...]
+
+
+def decide(row: Row | None, record: Input, book: PolicyBook, at: int) -> Decision:
+    """Decide what a record means for the account that it is about.
+
+    Args:
+        row: The account so far, None where it is not watched.
+        record: A count, a fact, something that falls due, or a new book.
+        book: The policy book that the partition has adopted.
+        at: T, the time of the partition, in µs. Everything due before the record was decided before.
+
+    Returns:
+        The row afterwards, what is said outside in its order, and why.
+
+    Raises:
+        InvariantBroken: an obligation was asked for a transition that the table does not have.
+    """
+    policy = book.policies.get(record.platform)
+    before, forgotten = _forget(row, policy, record, at)
+    effective_at = record.due if isinstance(record, Due) else at
+    case = Case(before if before is not None else Row(), policy, at, effective_at)
+    case.because(*forgotten)
+    taken = _take(case, record, before)
+    if taken:
+        _look_again(case, record)
+    after = case.row if taken or before is not None else None
+    return Decision(after, after != row, tuple(case.said), tuple(case.reasons))
+
+
+def _forget(
+    row: Row | None, policy: Policy | None, record: Input, at: int
+) -> tuple[Row | None, tuple[Reason, ...]]:
+    """A row of counts alone is forgotten at the next record of its account, before that is looked at."""
+    if row is None or policy is None or isinstance(record, Due | BookAdopted) or not holds_only_counts(row):
+        return row, ()
+    if at <= forgotten_after(policy, row):
+        return row, ()
+    return None, (reason("row-forgotten", followers=row.followers, observed_at=text(row.observed_at)),)
+
+
+def _take(case: Case, record: Input, before: Row | None) -> bool:
+    """Let a record change the row; return whether everything is to be looked at again."""
+    match record:
+        case FollowerCountChanged():
+            return _take_count(case, record, before)
+        case ProfileChanged() | AnswerGiven() | NameDisplayChanged() | AdjudicationMade():
+            return _take_fact(case, record)
+        case Due():
+            return _fall_due(case, record)
+        case BookAdopted():
+            return True
+        case _:
+            assert_never(record)
+
+
+# What is taken: counts -------------------------------------------------------------------------------
+
+
+def _take_count(case: Case, count: FollowerCountChanged, before: Row | None) -> bool:
+    policy, row = case.policy, case.row
+    if policy is None:
+        return False
+    not_taken = _why_not_taken(policy, before, count, case.at)
+    if not_taken is not None:
+        case.because(not_taken)
+        return False
+    case.set(
+        followers=count.followers,
+        observed_at=count.observed_at,
+        days=with_count(row.days, count.observed_at, count.followers),
+        sides=_sides(policy, row, count),
+    )
+    case.because(reason("count-recorded", followers=count.followers))
+    return True
+
+
+def _why_not_taken(policy: Policy, row: Row | None, count: FollowerCountChanged, at: int) -> Reason | None:
+    has_count = row is not None and row.followers != NO_COUNT
+    if row is not None and has_count and count.observed_at < row.observed_at:
+        return reason("older-observation", observed_at=text(row.observed_at))
+    if count.observed_at < at - KEPT_BEFORE_T:
+        return reason("too-old")
+    watched = count.followers >= policy.watch_from
+    if row is None or not has_count:
+        return None if watched or row is not None else reason("quiet")
+    lo, hi = bounds(policy, row.followers)
+    if not lo <= count.followers <= hi:
+        return None
+    if watched and count.observed_at // DAY > row.observed_at // DAY:
+        return None
+    return reason("quiet")
+
+
+def _sides(policy: Policy, row: Row, count: FollowerCountChanged) -> tuple[tuple[int, str, int], ...]:
+    """Return since when the counts taken have reached each threshold, this count included."""
+    sides = set()
+    for phase in policy.phases:
+        if phase.reached(count.followers):
+            before = row.followers != NO_COUNT and phase.reached(row.followers)
+            since = reached_since(row, phase) if before else count.observed_at
+            sides.add((phase.threshold, phase.op, since))
+    return tuple(sorted(sides))
+
+
+# What is taken: facts --------------------------------------------------------------------------------
+
+
+def _take_fact(case: Case, fact: Fact) -> bool:
+    for kind, occurred_at, event_id in case.row.facts:
+        if kind != fact.type:
+            continue
+        if occurred_at > fact.occurred_at:
+            case.because(reason("older-fact", occurred_at=text(occurred_at)))
+            return False
+        if event_id == fact.event_id:
+            case.because(reason("repeated-fact"))
+            return False
+    others = tuple(entry for entry in case.row.facts if entry[0] != fact.type)
+    case.set(facts=tuple(sorted((*others, (fact.type, fact.occurred_at, fact.event_id)))))
+    match fact:
+        case ProfileChanged():
+            _record_profile(case, fact)
+        case AnswerGiven():
+            _record_answer(case, fact)
+        case NameDisplayChanged():
+            _record_display(case, fact)
+        case AdjudicationMade():
+            _record_ruling(case, fact)
+        case _:
+            assert_never(fact)
+    return True
+
+
+def _record_profile(case: Case, fact: ProfileChanged) -> None:
+    said = {name: getattr(fact, name) for name in Profile.__struct_fields__}
+    given = {name: value for name, value in said.items() if value is not None}
+    case.set(profile=msgspec.structs.replace(case.row.profile or Profile(), **given))
+    case.because(reason("profile-recorded"))
+
+
+def _record_display(case: Case, fact: NameDisplayChanged) -> None:
+    case.set(displayed=fact.displayed, met=case.row.met and fact.displayed)
+    case.because(reason("display-recorded", displayed=fact.displayed))
+    if fact.displayed and case.row.obligation is not None:
+        obligations.meet(case, reason("displayed", occurred_at=text(fact.occurred_at)))
+
+
+def _has_grace(case: Case) -> bool:
+    return obligations.stage_of(case.row) in ("grace", "stopped")
+
+
+def _record_answer(case: Case, fact: AnswerGiven) -> None:
+    if not _has_grace(case):
+        case.because(reason("no-open-grace"))
+        return
+    because = reason("answered", answer=fact.answer, occurred_at=text(fact.occurred_at))
+    obligations.answer(case, fact.answer)
+    if fact.answer == "agree":
+        obligations.stop(case, "agreed", because)
+    elif _refuses_at_once(case) and "held" not in case.open.holds:
+        _end_grace(case, "declined", because, in_force_at=case.at)
+    else:
+        obligations.release(case, "agreed", because)
+
+
+def _refuses_at_once(case: Case) -> bool:
+    return (
+        case.open.answer == "decline" and case.policy is not None and case.policy.measures.on_decline == "at-once"
+    )
+
+
+def _record_ruling(case: Case, fact: AdjudicationMade) -> None:
+    code = fact.reason_code
+    match fact.ruling:
+        case "waive":
+            case.set(waived=True, waived_until=fact.until)
+            case.because(_waived(fact))
+        case "revoke":
+            case.set(waived=False, waived_until=None)
+            case.because(reason("waiver-revoked", reason_code=code))
+        case _ if not _has_grace(case):
+            case.because(reason("no-open-grace"))
+        case "hold":
+            obligations.stop(case, "held", reason("held", reason_code=code))
+        case "release":
+            _end_hold(case, reason("released", reason_code=code))
+        case "extend":
+            obligations.extend(case, fact.until if fact.until is not None else case.open.deadline_at, code)
+        case _:
+            assert_never(fact.ruling)
+
+
+def _waived(fact: AdjudicationMade) -> Reason:
+    if fact.until is None:
+        return reason("waived", reason_code=fact.reason_code)
+    return reason("waived-until", reason_code=fact.reason_code, until=text(fact.until))
+
+
+def _end_hold(case: Case, because: Reason) -> None:
+    if "held" in case.open.holds and _refuses_at_once(case):
+        _end_grace(case, "declined", because, in_force_at=case.at)
+    else:
+        obligations.release(case, "held", because)
+
+
+# What falls due --------------------------------------------------------------------------------------
+
+
+def _fall_due(case: Case, due: Due) -> bool:
+    match due.kind:
+        case "reminder":
+            obligations.remind(case)
+            return False
+        case "deadline":
+            # A phase that ends or begins at this very instant does so after the deadline.
+            passed = reason("deadline-passed", deadline_at=text(case.open.deadline_at))
+            _end_grace(case, "expired", passed, in_force_at=due.due - 1)
+            return False
+        case "waiver-end":
+            case.set(waived=False, waived_until=None)
+            case.because(reason("waiver-ended"))
+        case "phase-end":
+            case.because(reason("phase-ended"))
+        case "phase-begin":
+            case.because(reason("phase-began"))
+        case "dwell-end":
+            pass
+        case _:
+            assert_never(due.kind)
+    return True
+
+
+def _end_grace(
+    case: Case, outcome: Literal["expired", "declined"], because: Reason, *, in_force_at: int
+) -> None:
+    """End a grace that lapsed or was refused; who is below then is not restricted where measures would be lifted.
+
+    Source:
+        Contract, section 3, "Deadline" and "Answers".
+    """
+    policy = case.policy
+    if policy is not None and policy.below.measures == "lift":
+        phases = covering(policy, case.row, in_force_at)
+        if is_below_all(policy, phases, case.row):
+            reasons = (*case.because(because), *_fell_below(case, policy, phases))
+            obligations.cancel(case, "fell-below", reasons)
+            return
+    told = reason("last-answer", answer="decline")
+    if case.open.answer != "decline":
+        told = reason("no-answer", notified_at=text(case.open.notified_at))
+    obligations.impose(case, outcome, case.because(because, told))
+
+
+# What is looked at again -----------------------------------------------------------------------------
+
+
+def _look_again(case: Case, record: Input) -> None:
+    """End what does not stand any more, stop or resume the clock for a profile, begin what has to begin."""
+    if case.row.obligation is not None:
+        _close_what_fell(case, record)
+    if isinstance(record, ProfileChanged) and _has_grace(case):
+        _follow_status(case)
+    if case.row.waived and case.row.waived_until is not None and case.row.waived_until <= case.effective_at:
+        case.set(waived=False, waived_until=None)
+        case.because(reason("waiver-ended"))
+    if case.row.obligation is None:
+        _begin(case, record)
+
+
+def _close_what_fell(case: Case, record: Input) -> None:
+    why = _why_cancelled(case, record)
+    if why is None:
+        return
+    if why == "fell-below" and case.policy is not None:
+        reasons = _fell_below(case, case.policy, covering(case.policy, case.row, case.effective_at))
+    elif why == "waived":
+        reasons = tuple(given for given in case.reasons if given["code"].startswith("waived"))
+    else:
+        cause = tuple(given for given in case.reasons if given["code"] in ("phase-ended", "phase-began"))
+        if isinstance(record, BookAdopted):
+            cause = (reason("book-adopted", book=record.book),)
+        reasons = case.because(reason(why), *cause)
+    obligations.cancel(case, why, reasons)
+
+
+def _why_cancelled(case: Case, record: Input) -> CancelWhy | None:
+    """Return why the open obligation ends, the first of the contract's order; None where it stands."""
+    row, policy = case.row, case.policy
+    if row.profile is not None and row.profile.status == "deleted":
+        return "account-deleted"
+    if row.waived:
+        return "waived"
+    phases = covering(policy, row, case.effective_at)
+    if not phases and phases_in_force(policy, case.effective_at):
+        return "out-of-scope"
+    if policy is None or not phases:
+        return "policy-changed"
+    if not is_below_all(policy, phases, row):
+        return None
+    if isinstance(record, BookAdopted) or (isinstance(record, Due) and record.kind == "phase-end"):
+        return "policy-changed"
+    if isinstance(record, Due):
+        return None
+    restricted = case.open.stage == "restricted"
+    falls = policy.below.measures == "lift" if restricted else policy.below.pending == "cancel"
+    return "fell-below" if falls else None
+
+
+def _fell_below(case: Case, policy: Policy, phases: tuple[Phase, ...]) -> tuple[Reason, ...]:
+    lowest = min((phase.threshold for phase in phases), default=0)
+    reasons = [reason("below-every-phase", followers=case.row.followers, below=lowest)]
+    highest = purge_from(policy.purge, case.row)
+    if highest is not None and policy.purge is not None:
+        reasons.append(
+            reason(
+                "suspected-purge",
+                highest=highest,
+                followers=case.row.followers,
+                within_days=policy.purge.within_days,
+            )
+        )
+    return case.because(*reasons)
+
+
+def _follow_status(case: Case) -> None:
+    suspended = case.row.profile is not None and case.row.profile.status == "suspended"
+    if suspended and "account-suspended" not in case.open.holds:
+        obligations.stop(case, "account-suspended", reason("account-suspended"))
+    elif not suspended and "account-suspended" in case.open.holds:
+        obligations.release(case, "account-suspended", reason("account-active"))
+
+
+def _begin(case: Case, record: Input) -> None:
+    policy, row = case.policy, case.row
+    phase = named_phase(policy, row, case.effective_at, case.at)
+    if phase is None or policy is None:
+        return
+    reasons = [
+        reason(
+            "threshold-reached", followers=row.followers, op=phase.op, threshold=phase.threshold, phase=phase.id
+        )
+    ]
+    if policy.confirm.dwell_days:
+        since = text(reached_since(row, phase))
+        reasons.append(reason("dwell-over", since=since, dwell_days=policy.confirm.dwell_days))
+    obligation_id = sha256_hex(
+        canonical(
+            {
+                "platform": record.platform,
+                "account_id": record.account_id,
+                "phase": phase.id,
+                "opened_at": text(case.at),
+                "cause": cause_of(record),
+            }
+        )
+    )[:SHORT_ID_DIGITS]
+    obligations.notify(case, policy, phase, obligation_id, case.because(*reasons))
+
+
+def cause_of(record: Input) -> dict[str, str]:
+    """Return the cause of a decision as its outputs show it."""
+    match record:
+        case Due():
+            return {"due": text(record.due)}
+        case BookAdopted():
+            return {"book": record.book}
+        case FollowerCountChanged():
+            return {"topic": topics.COUNTS, "event_id": record.event_id}
+        case _:
+            return {"topic": topics.FACTS, "event_id": record.event_id}
+

@@ -1,0 +1,241 @@
+"""Decisions of one partition: rows, time and book, and what was decided since the last entry.
+
+Laws of this file:
+- T never goes back, and whatever is due at or before it is decided in one order.
+- A decision is kept whole or not at all: its row, what it says outside and its line in the journal.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, Protocol
+
+from schemas import topics
+from schemas.account import Row, pack, row_hash, unpack
+from schemas.errors import InvariantBroken
+from schemas.instant import parse, text
+from schemas.journal import Cursor
+from schemas.outputs import time_text
+from schemas.policy import PolicyBook
+from schemas.reasons import reason
+from schemas.wire import assembled, canonical
+from streams.core.agenda import Agenda
+from streams.core.band import FOREVER, Band, band_of
+from streams.core.deadlines import KINDS, Due
+from streams.core.decide import BookAdopted, Input, cause_of, decide
+from streams.core.sealing import Published, Sealer, common_fields, raw, status_of
+
+Time = Literal["clock", "records"]
+Cause = dict[str, Any]
+
+BEFORE_TIME = -FOREVER
+"""T before anything has moved it."""
+ROOT_MODULUS = 1 << 256
+
+
+class View(Protocol):
+    """The rows of one partition as the shell keeps them: packed, by key."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return a packed row, None where the account is not watched."""
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return every key and packed row, in any order."""
+
+
+class Decider:
+    """Rows, time and book of one partition; decides, and keeps what was decided until it is taken.
+
+    Args:
+        partition: Its number.
+        view: The rows as the shell keeps them; changed ones are kept here until `settled`.
+        time: What moves T: ticks, or the records' own instants.
+    """
+
+    def __init__(self, partition: int, view: View, time: Time) -> None:
+        self.time = time
+        self.T = BEFORE_TIME
+        self.book: PolicyBook | None = None
+        self.root = 0
+        self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0))
+        self.bands: dict[bytes, Band] = {}
+        self.asleep: dict[str, Band] = {}
+        """Of each platform the band of an account that nobody watches."""
+        self.agenda = Agenda(self.keys)
+        self._view = view
+        self._changed: dict[bytes, bytes | None] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the next entry: forget what was decided for the last one."""
+        self.decisions: list[bytes] = []
+        self.bytes = 0
+        """Size of the decisions."""
+        self.rows: dict[bytes, bytes | None] = {}
+        self.publish: dict[str, list[Published]] = {}
+        self._statuses: list[tuple[str, Row | None, int, PolicyBook]] = []
+
+    def use(self, book: PolicyBook, after: Cursor | None = None) -> None:
+        """Decide by a book from now on: bands and dues are those of its policies.
+
+        Args:
+            book: The book.
+            after: How far an unfinished record came; what is due before that was decided.
+        """
+        self.book = book
+        self.asleep = {name: band_of(policy, None) for name, policy in book.policies.items()}
+        rows = [(key, unpack(packed)) for key, packed in self._items()]
+        self.bands = {}
+        for key, row in rows:
+            policy = book.policies.get(place_of(key)[0])
+            if policy is not None:
+                self.bands[key] = band_of(policy, row)
+        self.agenda.rebuild(book, rows, self.T, _due_of(after))
+
+    def settled(self) -> None:
+        """Hear that the changed rows are in the view."""
+        self._changed.clear()
+
+    def statuses(self, entry: int) -> list[Published]:
+        """Return the `account-status` records of what was decided, naming the entry that holds it."""
+        return [
+            status_of(key, book.policies.get(key.partition(":")[0]), row, at, entry)
+            for key, row, at, book in self._statuses
+        ]
+
+    def keys(self) -> list[bytes]:
+        """Return the keys of all rows, in any order."""
+        return [key for key, _ in self._items()]
+
+    # What is decided -----------------------------------------------------------------------------
+
+    def advance(self, to: int, topic: str | None, offset: int | None) -> Iterator[Cursor]:
+        """Decide what is due up to an instant, in its order, and move T there.
+
+        With a clock everything is decided at the new T, without one each at its own instant.
+
+        Args:
+            to: Where T goes; an earlier instant leaves it where it is.
+            topic: The topic of the record that moves T, None at the end of a history.
+            offset: The record's offset.
+
+        Yields:
+            After each due: how far it came.
+        """
+        if self.time == "clock":
+            self.T = max(self.T, to)
+        while (due := self.agenda.pop(max(to, self.T))) is not None:
+            self.T = max(self.T, due.due)
+            self.decide(due.key, due, {"due": text(due.due), "kind": due.kind, "topic": topic, "offset": offset})
+            yield Cursor(topic, offset, text(due.due), due.key, due.kind)
+        self.T = max(self.T, to)
+
+    def adopt(self, book: PolicyBook, cause: Cause) -> None:
+        """Take a new book into use; `look_again` has to follow.
+
+        Args:
+            book: The book.
+            cause: The record that brought it: topic, offset and hash.
+        """
+        self.use(book)
+        self.note(None, {**cause, "tables": raw(canonical(book.tables))}, [reason("book-adopted", book=book.hash)])
+
+    def look_again(self, cause: Cause, done: str | None) -> Iterator[Cursor]:
+        """Decide again for every row under the book that was adopted, in the order of platform and account.
+
+        Args:
+            cause: The record that brought the book.
+            done: The key of the last row that was decided, None for a start.
+
+        Yields:
+            After each row: how far it came.
+        """
+        last = place_of(done.encode()) if done is not None else None
+        for key in sorted(self.keys(), key=place_of):
+            place = place_of(key)
+            if last is None or place > last:
+                self.decide(key.decode(), BookAdopted(*place, cause["book"]), cause)
+                yield Cursor(cause["topic"], cause["offset"], None, key.decode(), None)
+
+    def decide(self, key_text: str, record: Input, cause: Cause) -> None:
+        """Decide a record for the account that it is about, and keep what came of it."""
+        if self.book is None:
+            raise InvariantBroken("a decision before any policy book")
+        key = key_text.encode()
+        packed = self._get(key)
+        is_due = isinstance(record, Due)
+        if packed is None and is_due:
+            return
+        decision = decide(unpack(packed) if packed is not None else None, record, self.book, self.T)
+        policy = self.book.policies.get(record.platform)
+        if decision.changed:
+            self._put(key, packed, decision.row)
+            self._statuses.append((key_text, decision.row, self.T, self.book))
+        effective_at = record.due if isinstance(record, Due) else self.T
+        if decision.changed or is_due:
+            self.agenda.plan(self.book, key, decision.row, effective_at)
+        if policy is not None and decision.row is not None:
+            self.bands[key] = band_of(policy, decision.row)
+        if not decision.changed and not decision.said:
+            return
+        common = common_fields(record.platform, record.account_id, policy, self.book.hash)
+        common |= {"decided_at": text(self.T), "effective_at": text(effective_at), "cause": cause_of(record)}
+        outputs = []
+        for saying in decision.said:
+            topic, value = self.sealer.seal(saying, common)
+            self.publish.setdefault(topic, []).append((key, value))
+            outputs.append(raw(value))
+        before = row_hash(key, packed).hex() if packed is not None else None
+        after = {"after": decision.row} if decision.changed else {}
+        self.note(key_text, cause, list(decision.reasons), before=before, outputs=outputs, **after)
+
+    def note(
+        self,
+        key: str | None,
+        cause: Cause,
+        reasons: Sequence[dict[str, Any]],
+        *,
+        before: str | None = None,
+        outputs: Sequence[Any] = (),
+        **extra: Any,
+    ) -> None:
+        """Keep a decision as the journal shows it."""
+        at = time_text(None if self.T == BEFORE_TIME else self.T)
+        decision = {"T": at, "cause": cause, "key": key, "before": before, "reasons": reasons, "outputs": outputs}
+        encoded = assembled({**decision, **extra})
+        self.decisions.append(encoded)
+        self.bytes += len(encoded)
+
+    # Rows ----------------------------------------------------------------------------------------
+
+    def _put(self, key: bytes, before: bytes | None, row: Row | None) -> None:
+        after = pack(row) if row is not None else None
+        if before is not None:
+            self.root -= int.from_bytes(row_hash(key, before))
+        if after is not None:
+            self.root += int.from_bytes(row_hash(key, after))
+        else:
+            self.bands.pop(key, None)
+        self.root %= ROOT_MODULUS
+        self._changed[key] = self.rows[key] = after
+
+    def _get(self, key: bytes) -> bytes | None:
+        return self._changed[key] if key in self._changed else self._view.get(key)
+
+    def _items(self) -> Iterator[tuple[bytes, bytes]]:
+        for key, packed in self._view.items():
+            if key not in self._changed:
+                yield key, packed
+        for key, changed in self._changed.items():
+            if changed is not None:
+                yield key, changed
+
+
+def place_of(key: bytes) -> tuple[str, str]:
+    """Return platform and account of a key: the order in which accounts are decided."""
+    platform, _, account_id = key.decode().partition(":")
+    return platform, account_id
+
+
+def _due_of(cursor: Cursor | None) -> Due | None:
+    if cursor is None or cursor.due is None or cursor.key is None or cursor.kind is None:
+        return None
+    return Due(parse(cursor.due), *place_of(cursor.key.encode()), KINDS.index(cursor.kind))  # type: ignore[arg-type]

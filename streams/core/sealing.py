@@ -1,0 +1,132 @@
+"""Decisions as the bytes that are journaled and published: ids, sequence numbers, status."""
+
+from typing import Any
+
+import msgspec
+
+from schemas import topics
+from schemas.account import NO_COUNT, Row
+from schemas.instant import text
+from schemas.outputs import TOPIC_OF_TYPE, check
+from schemas.policy import Policy
+from schemas.wire import canonical, sha256_hex
+from streams.core.decide import SHORT_ID_DIGITS
+from streams.core.obligations import Saying
+from streams.core.scope import is_confirming
+
+Published = tuple[bytes | None, bytes | None]
+"""Key and value of a record to publish; None is a tombstone."""
+
+
+class Sealer:
+    """Gives the outputs of one partition their ids and their dense sequence numbers.
+
+    Args:
+        partition: The partition of the inputs, and of the outputs.
+        next_seq: The next sequence number of each output topic, from the last accepted entry.
+    """
+
+    def __init__(self, partition: int, next_seq: dict[str, int]) -> None:
+        self.partition = partition
+        self.next_seq = next_seq
+
+    def seal(self, saying: Saying, common: dict[str, Any]) -> tuple[str, bytes]:
+        """Return the topic and the canonical bytes of one output.
+
+        Raises:
+            InvariantBroken: the output is not of its schema.
+
+        Source:
+            Contract, section 4: `id` is over the record without `id`, `seq` and `partition`.
+        """
+        topic = TOPIC_OF_TYPE[saying.type]
+        record = {
+            **common,
+            **saying.fields,
+            "type": saying.type,
+            "obligation_id": saying.obligation_id,
+            "phase": saying.phase,
+            "reasons": list(saying.reasons),
+        }
+        record["id"] = sha256_hex(canonical(record))[:SHORT_ID_DIGITS]
+        record["seq"] = self.next_seq[topic]
+        record["partition"] = self.partition
+        check(record)
+        self.next_seq[topic] += 1
+        return topic, canonical(record)
+
+
+def common_fields(platform: str, account_id: str, policy: Policy | None, book: str) -> dict[str, Any]:
+    """Return what every output of a decision says, but the decision's own times and cause."""
+    return {
+        "platform": platform,
+        "account_id": account_id,
+        "policy_version": policy.version if policy is not None else "none",
+        "book": book,
+    }
+
+
+def stage_of(policy: Policy | None, row: Row, at: int) -> str:
+    """Return the stage that `account-status` shows: of the open obligation, else waived, met, confirming, clear."""
+    if row.obligation is not None:
+        return row.obligation.stage
+    if row.waived:
+        return "waived"
+    if row.met:
+        return "met"
+    return "confirming" if is_confirming(policy, row, at) else "clear"
+
+
+def status_of(key: str, policy: Policy | None, row: Row | None, at: int, entry: int) -> Published:
+    """Return the `account-status` record of an account; a tombstone where it is not watched any more.
+
+    Args:
+        key: `platform:account_id`.
+        policy: The policy of its platform.
+        row: The account after the decision.
+        at: T of the decision.
+        entry: The number of the journal entry that holds it.
+    """
+    if row is None:
+        return key.encode(), None
+    platform, _, account_id = key.partition(":")
+    obligation = row.obligation
+    status: dict[str, Any] = {
+        "platform": platform,
+        "account_id": account_id,
+        "stage": stage_of(policy, row, at),
+        "measures": list(obligation.measures) if obligation is not None else [],
+        "displayed": row.displayed,
+        "as_of": text(at),
+        "entry": entry,
+    }
+    if row.followers != NO_COUNT:
+        status |= {"followers": row.followers, "observed_at": text(row.observed_at)}
+    if obligation is not None:
+        status |= {"obligation_id": obligation.id, "phase": obligation.phase}
+        if obligation.stage != "restricted":
+            status["deadline_at"] = text(obligation.deadline_at)
+    return key.encode(), canonical(status)
+
+
+def output_key(output: dict[str, Any]) -> bytes:
+    """Return the key under which an output is published."""
+    return f"{output['platform']}:{output['account_id']}".encode()
+
+
+def headers_of(output: dict[str, Any]) -> tuple[tuple[str, bytes], ...]:
+    """Return the CloudEvents 1.0 headers (binary mode) of an output."""
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", output["id"].encode()),
+        ("ce_type", f"nameplate.{output['type']}".encode()),
+        ("ce_source", f"/{topics.DEFAULT_PREFIX}partition/{output['partition']}".encode()),
+        ("ce_time", output["decided_at"].encode()),
+        ("ce_subject", output_key(output)),
+        ("content-type", b"application/json"),
+    )
+
+
+def raw(value: bytes) -> msgspec.Raw:
+    """Return canonical bytes as a part of a larger canonical value, not encoded again."""
+    return msgspec.Raw(value)

@@ -1,0 +1,80 @@
+"""What a fold worked out, as a draft for the journal: the one place where the two meet."""
+
+from dataclasses import replace
+
+from schemas import topics
+from schemas.journal import encode_content
+from streams.core.fold import Fold, Work
+from streams.core.sealing import headers_of
+from streams.ledger.chain import GENESIS, Head, judge, next_entry
+from streams.ledger.draft import Draft, Standing, content_of
+from streams.ledger.effects import Record, offsets
+
+import msgspec
+
+
+def draft_of(fold: Fold, work: Work, *, with_headers: bool, commit: bool = False) -> Draft:
+    """Return the draft of the next entry.
+
+    Args:
+        fold: Whose work it is.
+        work: What it took and decided.
+        with_headers: Whether outputs get the CloudEvents headers that a broker carries; files have none.
+        commit: Whether the group is told the positions.
+    """
+    publish: dict[str, tuple[Record, ...]] = {}
+    for topic, records in work.publish.items():
+        headed = with_headers and topic in topics.OUTPUTS
+        publish[topic] = tuple(
+            (key, value, headers_of(msgspec.json.decode(value)) if headed and value is not None else ())
+            for key, value in records
+        )
+    return Draft(
+        partition=fold.partition,
+        time=fold.time,
+        runs=work.runs,
+        positions=work.positions,
+        T=work.T,
+        book=work.book,
+        decisions=work.decisions,
+        next_seq=work.next_seq,
+        state_root=work.state_root,
+        more=work.after is not None,
+        after=work.after,
+        rows=work.rows,
+        publish=publish,
+        commit=work.positions if commit else {},
+        book_bytes=work.book_bytes,
+    )
+
+
+class Chain:
+    """A journal partition that only one process writes: every entry is accepted as it is made.
+
+    Args:
+        partition: Its number.
+        writer: What the entries name as their writer.
+    """
+
+    def __init__(self, partition: int, writer: str) -> None:
+        zero = offsets(dict.fromkeys(topics.OUTPUTS, 0))
+        self.head: Head = GENESIS
+        self._writer = writer
+        self._standing = Standing(partition, offsets(dict.fromkeys(topics.INPUTS, 0)), zero, zero, (), None)
+
+    def append(self, draft: Draft) -> bytes:
+        """Return the bytes of the next entry, and stand behind it.
+
+        Raises:
+            InvariantBroken: the draft does not follow from the entry before.
+        """
+        entry = next_entry(self.head, self._writer, encode_content(content_of(draft, self._standing)))
+        self.head, _ = judge(self.head, self.head.next_offset, entry)
+        self._standing = replace(
+            self._standing,
+            positions=offsets(draft.positions),
+            next_seq=offsets(draft.next_seq),
+            published_upto=offsets(draft.next_seq),
+            after=draft.after,
+        )
+        return entry

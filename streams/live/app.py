@@ -1,0 +1,189 @@
+"""The Faust app of a worker: settings, one agent for all inputs, and what stops the process."""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import faust
+from faust.serializers.schemas import Schema
+from yarl import URL
+
+from schemas import topics
+from streams.live.fetched import Run
+from streams.live.rows import Rows, Tables
+from streams.live.transport import Transport
+
+BATCH_TOPICS = (
+    topics.COUNTS,
+    topics.FACTS,
+    topics.CLOCK,
+)  # the book's topic is read outside the group (rule 23)
+QUEUE = 64  # runs between the fetch and the agent, all partitions together; the driver's inboxes do the rest
+STOP_S = 20.0  # after this a worker that does not come to its end is ended
+
+log = logging.getLogger(__name__)
+
+Partitions = set[int]
+
+
+class RunSchema(Schema):  # type: ignore[misc]
+    """Gives the agent the run itself: there is nothing to decode."""
+
+    def compile(self, app: Any, **_: Any) -> Callable[..., Awaitable[Any]]:
+        """Return the decoder that Faust calls for each message."""
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:
+            del propagate
+            return app.create_event(None, message.value, None, message)
+
+        return decode
+
+
+class App(faust.App):  # type: ignore[misc]
+    """A Faust app with three hooks, set by the driver before the start.
+
+    Attributes:
+        on_run: Takes a run that continues the one before it. Should not wait for work: `consumer.hold` is the
+            way to slow a partition down.
+        after_recovery: Told the partitions of a new assignment once their rows are recovered; calls
+            `consumer.open_at`. May take long; cancelled if the group moves again.
+        before_revoke: Told the partitions about to go; comes to rest within 5 s.
+        batch_topics: Full names of the topics that are delivered in runs.
+        rows: The rolling table.
+        halted: Why the worker stops, if it does by itself.
+
+    An exception out of a hook stops the process with exit code 1.
+    """
+
+    on_run: Callable[[Run], Awaitable[None]]
+    after_recovery: Callable[[Partitions], Awaitable[None]]
+    before_revoke: Callable[[Partitions], Awaitable[None]]
+    batch_topics: frozenset[str] = frozenset()
+    rows: Rows
+    halted: BaseException | None = None
+    deadline: threading.Timer | None = None
+
+    async def halt(self, error: BaseException) -> None:
+        """Stop the worker because of an error; nothing more is handed over from now on."""
+        if self.halted is None:
+            self.halted = error
+            self._begin_to_stop()
+        await self.crash(error)
+
+    async def _on_agent_error(self, agent: Any, error: BaseException) -> None:
+        """Stop: Faust would start the agent again and go on with the next run."""
+        del agent
+        await self.halt(error)
+
+    def _begin_to_stop(self) -> None:
+        if self.deadline is not None and not self.deadline.is_alive():
+            self.deadline.start()
+
+    async def deliver(self, run: Run) -> None:
+        """Hand a run to the driver, unless its partition was revoked or opened anew meanwhile."""
+        if self.halted is None and self.consumer.take(run):
+            await self.on_run(run)
+
+    async def on_stop(self) -> None:
+        """Let the driver come to rest and commit what it accepted, then stop as Faust does."""
+        self._begin_to_stop()
+        if self.halted is None and self._consumer is not None:
+            await self.consumer.rest(self.assigned_partitions())
+        await super().on_stop()
+
+    def assigned_partitions(self) -> Partitions:
+        """Return the numbers of the partitions of the current assignment."""
+        return {tp.partition for tp in self._assignment or () if tp.topic in self.batch_topics}
+
+    def _create_directories(self) -> None:
+        """Make none: nothing is kept on disk."""
+
+
+def create_app(
+    group: str, bootstrap: str, prefix: str = topics.DEFAULT_PREFIX, *, session_s: float = 6.0
+) -> App:
+    """Return the app of one worker, with its hooks not yet set.
+
+    Args:
+        group: The consumer group; workers of one group share the partitions.
+        bootstrap: `host:port`, more separated by commas.
+        prefix: Before each topic's short name.
+        session_s: After how many silent seconds the group takes a worker for dead; 6 is the broker's least.
+    """
+    brokers = [URL(f"batch://{host.strip()}") for host in bootstrap.split(",")]
+    app = App(
+        group,
+        broker=brokers,
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=1.0,
+        broker_rebalance_timeout=max(10.0, session_s),  # the others wait so long for one that does not rejoin
+        broker_request_timeout=30.0,
+        broker_commit_interval=1.0,
+        broker_max_poll_interval=1000.0,
+        consumer_auto_offset_reset="none",
+        consumer_metadata_max_age_ms=10_000,
+        consumer_max_fetch_size=1024 * 1024,
+        producer_acks=-1,
+        producer_linger_ms=0,  # batches are prepared whole: waiting for more only costs time
+        producer_max_batch_size=512 * 1024,
+        producer_request_timeout=30.0,
+        stream_wait_empty=False,  # before_revoke is where the driver comes to rest
+        stream_recovery_delay=0.0,
+        table_standby_replicas=0,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        store="memory://",
+        TableManager=Tables,
+        autodiscover=False,
+    )
+    app.transport = Transport(brokers, app)
+    app.producer_transport = app.transport
+    names = [topics.full_name(short, prefix) for short in BATCH_TOPICS]
+    app.batch_topics = frozenset(names)
+    app.rows = app.tables.add(
+        Rows(app, name="rows", changelog=f"{prefix}rows-changelog", beacon=app.tables.beacon)
+    )
+    _add_agent(app, names)
+    return app
+
+
+def _add_agent(app: App, names: Sequence[str]) -> None:
+    """Add one agent for all inputs: a partition's runs of all topics then come in one order, from one queue."""
+
+    async def runs(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await app.deliver(event.value)
+
+    channel = app.topic(*names, schema=RunSchema(), acks=False, maxsize=QUEUE)
+    app.agent(channel, name="runs")(runs)
+
+
+def run_worker(app: App) -> int:
+    """Run a worker until SIGTERM, SIGINT or an error.
+
+    Returns:
+        0 after a signal, 1 after an error. A worker that does not stop within 20 s of either is ended with 70.
+    """
+    app.deadline = threading.Timer(STOP_S, _end)
+    app.deadline.daemon = True
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = faust.Worker(app, loop=loop, override_logging=False, quiet=True)
+    worker.spinner = None  # it would write to our standard output
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        app.deadline.cancel()
+    return 1 if app.halted else code
+
+
+def _end() -> None:
+    log.critical("the worker did not stop within %s s and is ended", STOP_S)
+    os._exit(os.EX_SOFTWARE)

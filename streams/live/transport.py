@@ -1,0 +1,403 @@
+"""The batch transport (`batch://`): hands an agent whole runs of raw records instead of single messages.
+
+Laws of this file:
+
+* Nothing of a batch topic is delivered before `Consumer.open_at` was called for the partition in this
+  assignment; the first run starts exactly there and each later one where the one before ended.
+* Only positions told by `Consumer.accepted` are committed. Faust's own acks do not exist for these topics.
+* An offset that the log does not have is a `TransportError`: no position is ever reset by itself.
+
+Two threads meet here. The consumer thread owns aiokafka's fetcher and opens gates; the main thread hands runs
+over and shuts gates. A run carries the gate that it came through, so that one fetched before a revocation or
+a seek is known as stale wherever it is found.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
+from faust.tables.recovery import RebalanceAgain
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from schemas.errors import InvariantBroken, TransportError
+from streams.live.fetched import Record, Run, drain
+from streams.live.gates import Gate, Gates, Revoked
+
+FETCH_WAIT_MS = 200  # Faust's 1500 also holds up every question asked on the same connection
+REVOKE_S = 5.0  # what the app may take to come to rest; well below the rebalance timeout
+COMMIT_S = 3.0  # the last commit before a revocation is advisory: it may fail, it may not block the group
+
+log = logging.getLogger(__name__)
+
+
+def _unreadable(topic: str, partition: int, error: Exception) -> TransportError:
+    """Say which partition cannot be read on, and what to do about it."""
+    if isinstance(error, OffsetOutOfRangeError):
+        (wanted,) = error.args[0].values()
+        return TransportError(
+            f"{topic} partition {partition}: offset {wanted} is not in the log (deleted by retention, or the log "
+            "was replaced); nothing is skipped by itself. Compare the log's start with the journal's position."
+        )
+    return TransportError(f"{topic} partition {partition} cannot be read: {error!r}. Nothing was skipped.")
+
+
+class Listener(driver.ConsumerRebalanceListener):  # type: ignore[misc]
+    """Stops aiokafka's fetching of batch topics before anything of a new assignment is fetched."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """Hold the new assignment's batch topics until `open_at`, then go Faust's way."""
+        self._thread.hold_back(assigned)
+        await super().on_partitions_assigned(assigned)
+
+
+class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The consumer thread: drains aiokafka's fetcher in whole record batches."""
+
+    consumer: "Consumer"
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._isolation_level = "read_committed"  # aborted records of a sender are never inputs
+        return consumer
+
+    def hold_back(self, assigned: Iterable[Any]) -> None:
+        """Keep aiokafka from fetching batch topics of which nobody said yet where to begin."""
+        self._ensure_consumer().pause(*(tp for tp in assigned if tp.topic in self.consumer.batch_topics))
+
+    async def open_at(self, positions: Mapping[TP, int], assignment: int) -> None:
+        """Seek and open gates, in the consumer thread, so that no drain comes between the two."""
+        await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self._open_at(dict(positions), assignment), self.thread_loop)
+        )
+
+    async def _open_at(self, positions: dict[TP, int], assignment: int) -> None:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        for tp, offset in positions.items():
+            with self.consumer.gates.lock:
+                if self.consumer.gates.assignment != assignment or tp not in assigned:
+                    raise Revoked(tp)
+                consumer.seek(TopicPartition(*tp), offset)  # also throws away what was fetched from elsewhere
+                consumer.resume(TopicPartition(*tp))
+                self.consumer.gates.put(tp, Gate(tp, offset))
+
+    def wake(self) -> None:
+        """Look at once for runs that may be delivered now, instead of at the end of a long poll."""
+        if self._consumer is not None and self.thread_loop.is_running():
+            self.thread_loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        fetcher = self._ensure_consumer()._fetcher
+        for waiter in list(fetcher._fetch_waiters):
+            fetcher._notify(waiter)
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active: Any,
+        timeout: float | None = None,
+        max_records: int | None = None,  # noqa: ASYNC109
+    ) -> list[Run]:
+        """Return what was fetched of the partitions that may deliver; wait for it at most `timeout` seconds.
+
+        `active` and `max_records` are Faust's and not used: gates change while this waits, and a poll takes
+        all that is there. Called again and again even when nothing may deliver, so that the group does not
+        take a long recovery for a dead member.
+        """
+        del active, max_records
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context():
+            deadline = self.thread_loop.time() + (timeout or 0)
+            while self.consumer.flow_active:
+                consumer._coordinator.check_errors()
+                if fetcher._fetch_task.done():  # nothing would ever be fetched again
+                    fetcher._fetch_task.result()
+                    raise ConsumerStoppedError
+                runs = self._drain(fetcher)
+                left = deadline - self.thread_loop.time()
+                if runs or left <= 0:
+                    return runs
+                waiter = fetcher._create_fetch_waiter()
+                done, _ = await asyncio.wait([waiter], timeout=left)
+                if done:
+                    waiter.result()  # errors of the group's coordination arrive here
+                else:
+                    waiter.cancel()
+            return []
+
+    def _drain(self, fetcher: Any) -> list[Run]:
+        runs: list[Run] = []
+        if fetcher._subscriptions.reassignment_in_progress:
+            return runs
+        for tp in list(fetcher._records):
+            wanted, gate = self.consumer.may_deliver(TP(*tp))
+            if not wanted:
+                continue
+            found = fetcher._records[tp]
+            if hasattr(found, "check_raise"):
+                if runs:
+                    return runs  # the error is told by the next poll
+                del fetcher._records[tp]
+                raise _unreadable(*tp, found._error)
+            del fetcher._records[tp]
+            fetcher._notify(fetcher._wait_consume_future)
+            try:
+                run = drain(found, tp, gate)
+            except CorruptRecordException as error:
+                raise _unreadable(*tp, error) from error
+            if run is None:
+                continue
+            if gate is not None:
+                gate.fetch(run)
+            runs.append(run)
+        return runs
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Faust's consumer, with gates, runs and a ledger of accepted positions for the batch topics."""
+
+    RebalanceListener = Listener
+    _thread: Thread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.gates = Gates()
+        self._held: set[TP] = set()
+        self._delivering = False
+        self._reopening: asyncio.Task[None] | None = None
+        super().__init__(*args, **kwargs)
+        self.batch_topics: frozenset[str] = self.app.batch_topics
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
+
+    # What the app says: where to begin, what waits, what is accepted.
+
+    async def open_at(self, positions: Mapping[TP, int]) -> None:
+        """Deliver each partition from its offset on, seeking there; also again, which starts it anew.
+
+        Nothing is handed over before `after_recovery` has returned. Where the log does not have the offset,
+        the worker stops with a `TransportError`.
+
+        Raises:
+            Revoked: a partition is not assigned any more; those before it in the mapping may be open.
+        """
+        strangers = [tp for tp in positions if tp[0] not in self.batch_topics]
+        if strangers:
+            raise InvariantBroken(f"open_at is for batch topics only, not {strangers}")
+        if not self.gates.assignment:
+            raise Revoked(next(iter(positions), None))
+        await self._thread.open_at(
+            {TP(*tp): offset for tp, offset in positions.items()}, self.gates.assignment
+        )
+
+    def shut(self, tps: Iterable[TP]) -> None:
+        """Deliver nothing more of these partitions until `open_at`; what was accepted stays committable."""
+        for tp in tps:
+            self.gates.shut(TP(*tp))
+
+    def hold(self, tp: TP) -> None:
+        """Leave the partition's records in the fetch buffer, which then fetches no more; others go on.
+
+        At most what was already on its way (a few runs) still arrives.
+        """
+        self._held.add(TP(*tp))
+
+    def release(self, tp: TP) -> None:
+        """Deliver a held partition again, at once."""
+        self._held.discard(TP(*tp))
+        self._thread.wake()
+
+    def accepted(self, tp: TP, offset: int) -> bool:
+        """Let `offset` (the next to read) be committed; false if the partition is not ours any more.
+
+        Raises:
+            InvariantBroken: it goes back, or beyond what was handed over.
+        """
+        return self.gates.accepted(TP(*tp), offset)
+
+    def take(self, run: Run) -> bool:
+        """Return whether a run is still to be handed over; called once for each, just before.
+
+        Raises:
+            InvariantBroken: it does not continue exactly where the run before ended.
+        """
+        return self._delivering and self.gates.take(run)
+
+    # From the fetch buffer to the agent.
+
+    def may_deliver(self, tp: TP) -> tuple[bool, Gate | None]:
+        """Return whether a partition may be drained now, and its gate (none: a table's changelog)."""
+        if tp.topic in self.batch_topics:
+            gate = self.gates.open.get(tp)
+            stopped = not self._delivering or tp in self._held or tp in self._buffered_partitions
+            return gate is not None and not stopped, gate
+        return self.app.in_recovery and tp in self._active_partitions, None
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
+        """Yield one message per partition and poll; changelog runs are applied to their table right here."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        generation = self.app.consumer_generation_id
+        try:
+            runs = cast(list[Run], await self._getmany(None, timeout))
+            for run in runs:
+                if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
+                    return  # a revocation began: all gates are shut, and the tables start again
+                tp = TP(run.topic, run.partition)
+                if run.gate is None:
+                    self.app.tables.recovery.apply(tp, run)
+                else:
+                    yield tp, _message(run, tp, generation)
+        except (TransportError, InvariantBroken) as error:
+            await self.app.halt(error)
+            raise
+
+    def resume_flow(self) -> None:
+        """Let the flow go on, looking at once for what waits in the fetch buffer."""
+        super().resume_flow()
+        self._thread.wake()
+
+    # Commits: accepted positions, nothing else.
+
+    def _filter_tps_with_pending_acks(self, topics: Collection[Any] | None = None) -> Iterator[TP]:
+        yield from (tp for tp in self.gates.uncommitted() if not topics or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self.gates.uncommitted().get(tp)
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        return self.gates.uncommitted().get(tp) == offset
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        done = bool(await super()._commit_offsets(offsets, start_new_transaction))
+        if done:
+            self.gates.committed(offsets)
+        return done
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Runs are contiguous by construction, whatever offsets their records have."""
+
+    # Rebalances.
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek changelogs for recovery; Faust asks for one offset below a log start above 0, which is not there."""
+        starts = await self.earliest_offsets(*partitions) if partitions else {}
+        await super().seek_wait({tp: max(offset, starts.get(tp, 0)) for tp, offset in partitions.items()})
+
+    async def perform_seek(self) -> None:
+        """Do nothing: batch topics begin where `open_at` says, never at the group's offsets (rule 17)."""
+
+    async def reopen(self) -> None:
+        """Begin an assignment, after the tables were recovered: let the app say where each partition begins.
+
+        Raises:
+            RebalanceAgain: another rebalance began meanwhile; the app's hook was cancelled.
+        """
+        self.gates.begin()
+        begun = self.gates.assignment
+        try:
+            whole = whole_partitions(self.assignment(), self.batch_topics, self.app.tables.changelog_topics)
+            self._reopening = asyncio.ensure_future(self.app.after_recovery(whole))
+            await self._reopening
+        except (asyncio.CancelledError, Revoked) as error:
+            if self.gates.assignment != begun:
+                raise RebalanceAgain from None
+            if isinstance(error, Revoked):
+                await self.app.halt(error)
+            raise
+        except Exception as error:
+            await self.app.halt(error)
+            raise
+        finally:
+            self._reopening = None
+        self._delivering = True
+        self._thread.wake()
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Hand nothing more over, let the app come to rest, commit what it accepted, then go Faust's way."""
+        await self.rest({tp.partition for tp in revoked if tp.topic in self.batch_topics})
+        await super().on_partitions_revoked(revoked)
+
+    async def rest(self, partitions: set[int]) -> None:
+        """End an assignment: shut all gates, call `before_revoke`, commit the accepted positions, forget them."""
+        self._delivering = False
+        for tp in list(self.gates.open):
+            self.gates.shut(tp)
+        begun = self.gates.end()
+        if self._reopening is not None:
+            self._reopening.cancel()
+            await asyncio.wait({self._reopening}, timeout=REVOKE_S)
+        if partitions and begun:
+            await self._before_revoke(partitions)
+            try:
+                await asyncio.wait_for(self._last_commit(), COMMIT_S)
+            except TimeoutError:
+                log.warning(
+                    "the last commit before a revocation took over %s s; positions are advisory", COMMIT_S
+                )
+        self.gates.forget()
+        self._held.clear()
+        self._buffered_partitions.clear()
+
+    async def _before_revoke(self, partitions: set[int]) -> None:
+        hook = asyncio.ensure_future(self.app.before_revoke(partitions))
+        done, _ = await asyncio.wait({hook}, timeout=REVOKE_S)
+        if not done:
+            hook.cancel()
+            log.error(
+                "before_revoke took over %s s and was cancelled; the journal fences what it left", REVOKE_S
+            )
+        elif error := hook.exception():
+            await self.app.halt(error)  # raised here it would only be logged, by aiokafka
+
+    async def _last_commit(self) -> None:
+        while self._commit_fut is not None:
+            await self.maybe_wait_for_commit_to_finish()
+        await self.commit()
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """The transport `batch://`: Faust's aiokafka transport with the consumer of this module."""
+
+    Consumer = Consumer
+    driver_version = f"batch+{driver.Transport.driver_version}"
+
+
+def whole_partitions(assigned: Iterable[TP], *topics: Collection[str]) -> set[int]:
+    """Return the partition numbers assigned, checking that each is assigned in every topic.
+
+    Raises:
+        InvariantBroken: a topic has another partition count, or the assignor split a partition's topics.
+    """
+    held = {name: {tp.partition for tp in assigned if tp.topic == name} for group in topics for name in group}
+    if len({frozenset(numbers) for numbers in held.values()}) != 1:
+        raise InvariantBroken(f"the inputs and the changelog of a partition must go to one worker: {held}")
+    return next(iter(held.values()))
+
+
+def _message(run: Run, tp: TP, generation: int) -> ConsumerMessage:
+    return ConsumerMessage(
+        run.topic,
+        run.partition,
+        run.end - 1,
+        0.0,
+        0,
+        None,
+        None,
+        run,
+        None,
+        0,
+        0,
+        tp,
+        generation_id=generation,
+    )
+
+
+__all__ = ["Consumer", "Record", "Revoked", "Run", "Thread", "Transport", "whole_partitions"]

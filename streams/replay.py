@@ -1,0 +1,264 @@
+"""The same decisions offline: replay files in, output files out.
+
+Theory of operation. Lines are dealt to partitions as Kafka would deal them. Where no file has a
+clock line, the records' own instants move one T for all partitions; as every partition stops at each
+of its due instants anyway, it is enough to bring a partition up to the common T before it takes a
+record that is older. Where there are clock lines, only they move T.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas import topics
+from schemas.errors import InputError, OperatorError
+from schemas.instant import parse, text
+from schemas.partitioner import partition_of
+from schemas.policy import PolicyBook
+from schemas.wire import Raw, canonical, decode
+from streams.core.decider import BEFORE_TIME, Time
+from streams.core.fold import Fold, Work
+from streams.journaling import Chain, draft_of
+from streams.replay_files import Line, read_lines
+
+WRITER = "replay"
+RUN_RECORDS = 4096
+"""How many records of one topic go to a partition at once: enough that the work per run does not
+count, few enough that they fit in the processor's cache."""
+
+OUT_TOPICS = (*topics.OUTPUTS, topics.JOURNAL, topics.STATUS, topics.DEAD_LETTERS)
+
+
+class Outputs:
+    """One JSON Lines file for each topic that leaves.
+
+    Args:
+        directory: Where to write; None to count only.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self.counts = dict.fromkeys(OUT_TOPICS, 0)
+        self._files: dict[str, BinaryIO] = {}
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._files = {topic: (directory / f"{topic}.jsonl").open("wb") for topic in OUT_TOPICS}
+
+    def write(self, topic: str, line: bytes) -> None:
+        """Append one line to the file of a topic."""
+        self.counts[topic] += 1
+        if self._files:
+            self._files[topic].write(line + b"\n")
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+
+
+class Partition:
+    """One partition of a replay: its rows, its fold, its chain, and the run that is being gathered."""
+
+    def __init__(self, number: int, time: Time, outputs: Outputs) -> None:
+        self.rows: dict[bytes, bytes] = {}
+        self.fold = Fold(number, self.rows, time, each_wake=True)
+        self._chain = Chain(number, WRITER)
+        self._outputs = outputs
+        self._topic = ""
+        self._run: list[Raw] = []
+        self._next = dict.fromkeys(topics.INPUTS, 0)
+
+    def next_offset(self, topic: str) -> int:
+        """Return the offset of the next line of a topic that names none."""
+        return self._next[topic]
+
+    def take(self, topic: str, record: Raw) -> None:
+        """Gather a record; runs are taken when the topic changes, or when they are long enough."""
+        if topic != self._topic or len(self._run) >= RUN_RECORDS:
+            self.flush()
+        self._topic = topic
+        self._run.append(record)
+        self._next[topic] = record.offset + 1
+
+    def flush(self) -> None:
+        """Decide what was gathered."""
+        if self._run:
+            run, self._run = self._run, []
+            self._journal(self.fold.take(self._topic, run, run[-1].offset + 1))
+
+    def advance(self, until: int) -> None:
+        """Move T to an instant, deciding what is due on the way."""
+        self.flush()
+        self._journal(self.fold.finish(until))
+
+    def close(self) -> None:
+        """Journal what is left: the entry at the end."""
+        self.flush()
+        self._append(self.fold.last_cut())
+
+    def _journal(self, works: Iterator[Work]) -> None:
+        for work in works:
+            self._append(work)
+
+    def _append(self, work: Work) -> None:
+        draft = draft_of(self.fold, work, with_headers=False)
+        self._outputs.write(topics.JOURNAL, self._chain.append(draft))
+        for key, packed in work.rows:
+            if packed is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = packed
+        for topic, records in work.publish.items():
+            for record_key, value in records:
+                if value is None:
+                    value = canonical({"key": (record_key or b"").decode(), "value": None})  # noqa: PLW2901
+                self._outputs.write(topic, value)
+        self.fold.settled()
+
+
+class Replay:
+    """A replay of files into output files.
+
+    Args:
+        time: What moves T.
+        partitions: How many.
+        book: The book that is adopted before the first line; None where the files hold the books.
+        outputs: Where the outputs go.
+    """
+
+    def __init__(self, time: Time, partitions: int, book: PolicyBook | None, outputs: Outputs) -> None:
+        self.T = BEFORE_TIME
+        self.time = time
+        self.records = 0
+        self.partitions = [Partition(number, time, outputs) for number in range(partitions)]
+        self._platforms: Iterable[str] = ()
+        if book is not None:
+            self._publish(canonical({"book": book.tables, "hash": book.hash}))
+
+    def take(self, line: Line) -> None:
+        """Take one line.
+
+        Raises:
+            OperatorError: it names a partition or an offset that cannot be.
+        """
+        self.records += 1
+        if line.topic == topics.BOOKS:
+            self._publish(line.value)
+        elif line.topic == topics.CLOCK:
+            chosen = self.partitions if line.partition is None else [self._partition(line)]
+            for partition in chosen:
+                partition.flush()
+                partition.take(topics.CLOCK, self._raw(line, partition))
+        else:
+            partition = self._partition(line)
+            record = self._raw(line, partition)
+            if self.time == "records" and len(self.partitions) > 1:
+                self._share_time(partition, line.topic, record)
+            partition.take(line.topic, record)
+
+    def finish(self, until: int | None) -> None:
+        """Bring all partitions to the common T, and to `until`; then journal what is left."""
+        for partition in self.partitions:
+            partition.flush()
+        end = max([partition.fold.T for partition in self.partitions] + ([until] if until is not None else []))
+        for partition in self.partitions:
+            if self.time == "records" or until is not None:
+                partition.advance(end if self.time == "records" else max(partition.fold.T, until or end))
+            partition.close()
+
+    def _publish(self, value: bytes | None) -> None:
+        for partition in self.partitions:
+            partition.flush()
+            partition.take(topics.BOOKS, Raw(partition.next_offset(topics.BOOKS), None, value))
+            partition.flush()
+        book = self.partitions[0].fold.book
+        self._platforms = book.policies if book is not None else ()
+
+    def _share_time(self, partition: Partition, topic: str, record: Raw) -> None:
+        """Bring a partition up to the T that the records of the others have moved."""
+        try:
+            at = decode(topic, record.key, record.value, self._platforms).at  # type: ignore[arg-type]
+        except InputError:
+            return
+        if at is not None and at >= self.T:
+            self.T = at
+        elif partition.fold.T < self.T:
+            partition.advance(self.T)
+
+    def _partition(self, line: Line) -> Partition:
+        number = line.partition
+        if number is None:
+            number = partition_of(line.key, len(self.partitions)) if line.key is not None else 0
+        if number >= len(self.partitions):
+            raise OperatorError(
+                f"{line.file}:{line.number}: names partition {number}, and the replay has "
+                f"{len(self.partitions)} (from 0). Say --partitions {number + 1} or more."
+            )
+        return self.partitions[number]
+
+    def _raw(self, line: Line, partition: Partition) -> Raw:
+        offset = partition.next_offset(line.topic)
+        if line.offset is not None:
+            if line.offset < offset:
+                raise OperatorError(
+                    f"{line.file}:{line.number}: offset {line.offset} of {line.topic} in partition "
+                    f"{partition.fold.partition} comes after offset {offset - 1}. "
+                    "Put the lines in the order of their offsets, or leave the offsets out."
+                )
+            offset = line.offset
+        return Raw(offset, line.key, line.value, line.timestamp, line.timestamp_type)
+
+
+def replay(
+    files: Sequence[Path],
+    book: PolicyBook | None,
+    *,
+    until: int | None = None,
+    partitions: int = 1,
+    out: Path | None = None,
+) -> dict[str, int]:
+    """Replay files and return how many records each output file got.
+
+    Args:
+        files: JSON Lines, plain or `.gz`, one after the other.
+        book: Adopted before the first line; None where policy-book lines are to be the only ones.
+        until: Where T goes at the end, in µs; None: where the records leave it.
+        partitions: How many.
+        out: Directory of the output files; None to write none.
+
+    Raises:
+        OperatorError: a file or a line is not of the form of replay files.
+    """
+    time: Time = "clock" if has_clock(files) else "records"
+    outputs = Outputs(out)
+    try:
+        run = Replay(time, partitions, book, outputs)
+        for line in read_lines(files):
+            if run.records == 0 and time == "clock" and line.topic != topics.CLOCK:
+                raise OperatorError(
+                    f"{line.file}:{line.number}: where a file holds clock lines the first line must be one, "
+                    "because nothing else moves the time. Put a clock line before it."
+                )
+            run.take(line)
+        run.finish(until)
+    finally:
+        outputs.close()
+    return outputs.counts
+
+
+def has_clock(files: Sequence[Path]) -> bool:
+    """Return whether any file holds a clock line, whatever else is in it."""
+    return any(line.topic == topics.CLOCK for line in read_lines(files))
+
+
+def parse_until(said: str | None) -> int | None:
+    """Return the instant of `--until`.
+
+    Raises:
+        OperatorError: it is none.
+    """
+    if said is None:
+        return None
+    try:
+        return parse(said)
+    except ValueError as error:
+        raise OperatorError(f"--until {said}: {error}. Write it like {text(1_704_153_600_000_000)}.") from error

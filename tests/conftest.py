@@ -1,0 +1,37 @@
+"""What several rooms need: one real Kafka for the whole run, and a name space of its own for each test."""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from schemas.errors import OperatorError
+from streams import broker as local
+from streams.broker_jars import fetch_jars
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Broker]:
+    """One real broker. Where it cannot be had, its tests are skipped; in CI they fail instead."""
+    try:
+        fetch_jars(local.find_java())
+    except OperatorError as error:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    data_dir = tmp_path_factory.mktemp("broker")
+    yield local.up(data_dir)
+    local.down(data_dir)
+
+
+@pytest.fixture
+def prefix(broker: local.Broker) -> Iterator[str]:
+    """Begins the names of one test's topics, as in `t3f9a0c1d.`; they are deleted after it."""
+    own = f"t{secrets.token_hex(4)}."
+    yield own
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+    names = [name for name in admin.list_topics(timeout=10).topics if name.startswith(own)]
+    for deleted in (admin.delete_topics(names) if names else {}).values():
+        deleted.result()

@@ -34,6 +34,7 @@ _ALWAYS = {"T", "cause", "key", "before", "reasons", "outputs"}
 _SOMETIMES = {"after", "dead"}
 _NO_RAW = msgspec.Raw(b"")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -244,9 +245,9 @@ def _is_shallow(raw: bytes) -> bool:
     """Return whether a JSON text is nested at most MAX_DEPTH deep (of other bytes it says anything)."""
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return True
-    brackets = _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        shorter = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    brackets = _STRING.sub(b"", raw).translate(_BRACKETS, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):  # each round takes the innermost level away
+        shorter = brackets.replace(b"[]", b"")
         if not shorter:
             return True
         if shorter == brackets:

@@ -148,7 +148,7 @@ def canonical(value: Any) -> bytes:
 
 
 def assembled(value: Any) -> bytes:
-    """Return the canonical JSON of a value of canonical parts: `msgspec.Raw`, integers, and texts without surprises.
+    """Return the canonical JSON of canonical parts: `msgspec.Raw`, integers, and texts without surprises.
 
     The caller vouches for the parts; all keys are ASCII and there are no decimals outside of them.
     """

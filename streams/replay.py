@@ -250,6 +250,11 @@ def has_clock(files: Sequence[Path]) -> bool:
     return any(line.topic == topics.CLOCK for line in read_lines(files))
 
 
+def holds_books(files: Sequence[Path]) -> bool:
+    """Return whether any file holds a policy-book line."""
+    return any(line.topic == topics.BOOKS for line in read_lines(files))
+
+
 def parse_until(said: str | None) -> int | None:
     """Return the instant of `--until`.
 

@@ -127,6 +127,11 @@ class Fold:
         """Whether something was decided since the last cut."""
         return bool(self.decider.decisions)
 
+    @property
+    def has_work(self) -> bool:
+        """Whether anything was taken since the last cut."""
+        return bool(self._runs) or self.has_decisions
+
     def would_fire(self, tick: Any) -> bool:
         """Return whether a raw tick would decide something that is due (rule 21)."""
         return self.decider.agenda.next_at <= max(self.T, _time_of_tick(tick))
@@ -174,7 +179,7 @@ class Fold:
 
     def cut(self) -> Work | None:
         """Take what was taken and decided since the last cut, None where there is nothing."""
-        return self._cut(None) if self._runs or self.has_decisions else None
+        return self._cut(None) if self.has_work else None
 
     def last_cut(self) -> Work:
         """Take what is left, be it nothing: the entry at the end of a history."""

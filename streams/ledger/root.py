@@ -5,16 +5,17 @@ stale row. It does not resist somebody who chooses rows to collide; the audit re
 re-derivation.
 """
 
-import hashlib
 from collections.abc import Iterable
+
+from schemas import account
 
 EMPTY = 0
 _SIZE = 1 << 256
 
 
 def row_hash(key: bytes, row: bytes) -> int:
-    """Return the 256-bit number of one row: SHA-256 over the key's length (8 bytes), the key and the row."""
-    return int.from_bytes(hashlib.sha256(len(key).to_bytes(8) + key + row).digest())
+    """Return the 256-bit number of one row."""
+    return int.from_bytes(account.row_hash(key, row))
 
 
 def add(root: int, key: bytes, row: bytes) -> int:

@@ -1,11 +1,11 @@
 """The rolling table: a Faust table whose store is one plain dict of raw bytes per partition.
 
-Faust keeps what it is good at: the changelog's name, its assignment together with the inputs, and the order of
-a recovery. Three things are ours. Writes go out as prepared batches from outside of any agent, because a step
+Faust keeps what it is good at: the changelog's assignment together with the inputs, and the order of a
+recovery. Three things are ours. Writes go out as prepared batches from outside of any agent, because a step
 of the ledger decides when rows are written. Recovery is applied in bulk where the records arrive, as Faust's
 way takes 30 s for 200,000 rows. And all rows are dropped at every revocation and read again from the
-changelog's beginning, retained partitions included: another worker may have owned them meanwhile, and the
-compacted changelog is shorter than the writes since the last recovery.
+changelog's beginning, those of retained partitions too: another worker may have owned them meanwhile, and a
+compacted changelog is shorter than all writes since the last recovery.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
 
 async def send_in_order(producer: Any, topic: str, partition: int, messages: Iterable[Message]) -> list[int]:
-    """Send messages to one partition in prepared batches; return the batches' first offsets once all are acked.
+    """Send messages to one partition in prepared batches; return the batches' offsets when acked.
 
     Several calls for one partition keep their order if each begins after the one before has returned.
 
@@ -64,15 +64,15 @@ async def send_in_order(producer: Any, topic: str, partition: int, messages: Ite
 
 
 class PartitionStore(Store):  # type: ignore[misc]
-    """Rows in memory, one dict per partition that is assigned; keys and values as they stand in the changelog."""
+    """Rows in memory, one dict per assigned partition; keys and values as they stand in the changelog."""
 
     def __post_init__(self) -> None:
         """Begin with no partition: they come with an assignment."""
         self.partitions: dict[int, dict[bytes, bytes]] = {}
 
-    def persisted_offset(self, tp: TP) -> int | None:
+    def persisted_offset(self, tp: TP) -> int | None:  # noqa: ARG002
         """Return none: each recovery begins at the changelog's beginning."""
-        del tp
+        return None
 
     async def on_rebalance(self, assigned: set[TP], *_: Any) -> None:
         """Begin an assignment with empty partitions."""
@@ -139,14 +139,30 @@ class Rows(faust.Table):  # type: ignore[misc]
             TransportError: not acknowledged. The local view may be ahead of the changelog: recover the
                 partition or stop the worker.
         """
+        self.apply(number, changes)
+        messages: list[Message] = [(key, value, []) for key, value in changes]
+        await send_in_order(self.app.producer._producer, self._changelog, number, messages)
+
+    def apply(self, number: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Change rows of the local view only: a recovery that reads the journal; `write` has to follow.
+
+        Raises:
+            Revoked: the partition is not assigned now.
+        """
         rows = self._mine(number)
         for key, value in changes:
             if value is None:
                 rows.pop(key, None)
             else:
                 rows[key] = value
-        messages: list[Message] = [(key, value, []) for key, value in changes]
-        await send_in_order(self.app.producer._producer, self._changelog, number, messages)
+
+    def clear(self, number: int) -> None:
+        """Empty the local view of a partition that is built anew from the journal.
+
+        Raises:
+            Revoked: the partition is not assigned now.
+        """
+        self._mine(number).clear()
 
     def _mine(self, number: int) -> dict[bytes, bytes]:
         rows: dict[bytes, bytes] | None = self.data.partitions.get(number)
@@ -154,11 +170,11 @@ class Rows(faust.Table):  # type: ignore[misc]
             raise Revoked((self._changelog, number))
         return rows
 
-    def on_key_set(self, key: Any, value: Any) -> None:
-        """Refuse: an assignment would be sent one by one, to the partition of whatever event is current."""
+    def on_key_set(self, *_: Any) -> None:
+        """Refuse: Faust would send it alone, to the partition of whatever event is current."""
         raise InvariantBroken("rows are written by Rows.write")
 
-    def on_key_del(self, key: Any) -> None:
+    def on_key_del(self, *_: Any) -> None:
         """Refuse, as `on_key_set`."""
         raise InvariantBroken("rows are written by Rows.write")
 
@@ -177,27 +193,28 @@ class Ended(asyncio.Event):
 class BulkRecovery(Recovery):  # type: ignore[misc]
     """Faust's recovery, told by the transport how far the changelogs were applied."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ended = Ended()
+        super().__init__(*args, **kwargs)
+
     @property
     def signal_recovery_end(self) -> Ended:
         """The event on which Faust's recovery waits."""
-        if self._signal_recovery_end is None:
-            self._signal_recovery_end = Ended()
-        ended: Ended = self._signal_recovery_end
-        return ended
+        return self._ended
 
     def _set_recovery_started(self) -> None:
         super()._set_recovery_started()
-        self.signal_recovery_end.reset()
+        self._ended.reset()
 
     def _set_recovery_ended(self) -> None:
         super()._set_recovery_ended()
-        self.signal_recovery_end.set()
+        self._ended.set()
 
     def apply(self, tp: TP, run: Run) -> None:
         """Apply a run of a changelog and end the recovery if it was the last one needed."""
         if tp not in self.active_tps or not self.in_recovery:
             return
-        self.tp_to_table[tp].data.apply(tp.partition, run.records())
+        self.tp_to_table[tp].data.apply(tp.partition, run)
         self.active_offsets[tp] = run.end - 1  # Faust counts offsets read; markers at the log's end count too
         if not self.need_recovery():
             self._set_recovery_ended()
@@ -208,7 +225,7 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
         self.active_offsets.clear()
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109
-        """Wait as Faust does, but take a timeout for what it is: stock Faust ends its recovery task silently."""
+        """Wait as Faust does, but say it when time runs out: Faust would end its recovery task silently."""
         result = await self.wait_first(coro, self.signal_recovery_start, timeout=timeout)
         if self.signal_recovery_start.is_set():
             raise RebalanceAgain
@@ -231,9 +248,8 @@ class Tables(TableManager):  # type: ignore[misc]
     @property
     def recovery(self) -> BulkRecovery:
         """The recovery service."""
-        if self._recovery is None:
-            self._recovery = BulkRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
-        found: BulkRecovery = self._recovery
+        found = self._recovery or BulkRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        self._recovery: BulkRecovery | None = found
         return found
 
     async def on_start(self) -> None:

@@ -17,147 +17,19 @@ import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, OffsetOutOfRangeError
-from aiokafka.structs import TopicPartition
 from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from schemas.errors import InvariantBroken, TransportError
-from streams.live.fetched import Record, Run, drain
+from streams.live.consumer_thread import Listener, Thread
+from streams.live.fetched import Record, Run
 from streams.live.gates import Gate, Gates, Revoked
 
-FETCH_WAIT_MS = 200  # Faust's 1500 also holds up every question asked on the same connection
 REVOKE_S = 5.0  # what the app may take to come to rest; well below the rebalance timeout
 COMMIT_S = 3.0  # the last commit before a revocation is advisory: it may fail, it may not block the group
 
 log = logging.getLogger(__name__)
-
-
-def _unreadable(topic: str, partition: int, error: Exception) -> TransportError:
-    """Say which partition cannot be read on, and what to do about it."""
-    if isinstance(error, OffsetOutOfRangeError):
-        (wanted,) = error.args[0].values()
-        return TransportError(
-            f"{topic} partition {partition}: offset {wanted} is not in the log (deleted by retention, or the log "
-            "was replaced); nothing is skipped by itself. Compare the log's start with the journal's position."
-        )
-    return TransportError(f"{topic} partition {partition} cannot be read: {error!r}. Nothing was skipped.")
-
-
-class Listener(driver.ConsumerRebalanceListener):  # type: ignore[misc]
-    """Stops aiokafka's fetching of batch topics before anything of a new assignment is fetched."""
-
-    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        """Hold the new assignment's batch topics until `open_at`, then go Faust's way."""
-        self._thread.hold_back(assigned)
-        await super().on_partitions_assigned(assigned)
-
-
-class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """The consumer thread: drains aiokafka's fetcher in whole record batches."""
-
-    consumer: "Consumer"
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        consumer._isolation_level = "read_committed"  # aborted records of a sender are never inputs
-        return consumer
-
-    def hold_back(self, assigned: Iterable[Any]) -> None:
-        """Keep aiokafka from fetching batch topics of which nobody said yet where to begin."""
-        self._ensure_consumer().pause(*(tp for tp in assigned if tp.topic in self.consumer.batch_topics))
-
-    async def open_at(self, positions: Mapping[TP, int], assignment: int) -> None:
-        """Seek and open gates, in the consumer thread, so that no drain comes between the two."""
-        await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(self._open_at(dict(positions), assignment), self.thread_loop)
-        )
-
-    async def _open_at(self, positions: dict[TP, int], assignment: int) -> None:
-        consumer = self._ensure_consumer()
-        assigned = consumer.assignment()
-        for tp, offset in positions.items():
-            with self.consumer.gates.lock:
-                if self.consumer.gates.assignment != assignment or tp not in assigned:
-                    raise Revoked(tp)
-                consumer.seek(TopicPartition(*tp), offset)  # also throws away what was fetched from elsewhere
-                consumer.resume(TopicPartition(*tp))
-                self.consumer.gates.put(tp, Gate(tp, offset))
-
-    def wake(self) -> None:
-        """Look at once for runs that may be delivered now, instead of at the end of a long poll."""
-        if self._consumer is not None and self.thread_loop.is_running():
-            self.thread_loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        fetcher = self._ensure_consumer()._fetcher
-        for waiter in list(fetcher._fetch_waiters):
-            fetcher._notify(waiter)
-
-    async def _fetch_records(
-        self,
-        consumer: Any,
-        active: Any,
-        timeout: float | None = None,
-        max_records: int | None = None,  # noqa: ASYNC109
-    ) -> list[Run]:
-        """Return what was fetched of the partitions that may deliver; wait for it at most `timeout` seconds.
-
-        `active` and `max_records` are Faust's and not used: gates change while this waits, and a poll takes
-        all that is there. Called again and again even when nothing may deliver, so that the group does not
-        take a long recovery for a dead member.
-        """
-        del active, max_records
-        fetcher = consumer._fetcher
-        if consumer._closed or fetcher._closed:
-            raise ConsumerStoppedError
-        with fetcher._subscriptions.fetch_context():
-            deadline = self.thread_loop.time() + (timeout or 0)
-            while self.consumer.flow_active:
-                consumer._coordinator.check_errors()
-                if fetcher._fetch_task.done():  # nothing would ever be fetched again
-                    fetcher._fetch_task.result()
-                    raise ConsumerStoppedError
-                runs = self._drain(fetcher)
-                left = deadline - self.thread_loop.time()
-                if runs or left <= 0:
-                    return runs
-                waiter = fetcher._create_fetch_waiter()
-                done, _ = await asyncio.wait([waiter], timeout=left)
-                if done:
-                    waiter.result()  # errors of the group's coordination arrive here
-                else:
-                    waiter.cancel()
-            return []
-
-    def _drain(self, fetcher: Any) -> list[Run]:
-        runs: list[Run] = []
-        if fetcher._subscriptions.reassignment_in_progress:
-            return runs
-        for tp in list(fetcher._records):
-            wanted, gate = self.consumer.may_deliver(TP(*tp))
-            if not wanted:
-                continue
-            found = fetcher._records[tp]
-            if hasattr(found, "check_raise"):
-                if runs:
-                    return runs  # the error is told by the next poll
-                del fetcher._records[tp]
-                raise _unreadable(*tp, found._error)
-            del fetcher._records[tp]
-            fetcher._notify(fetcher._wait_consume_future)
-            try:
-                run = drain(found, tp, gate)
-            except CorruptRecordException as error:
-                raise _unreadable(*tp, error) from error
-            if run is None:
-                continue
-            if gate is not None:
-                gate.fetch(run)
-            runs.append(run)
-        return runs
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
@@ -267,7 +139,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     # Commits: accepted positions, nothing else.
 
     def _filter_tps_with_pending_acks(self, topics: Collection[Any] | None = None) -> Iterator[TP]:
-        yield from (tp for tp in self.gates.uncommitted() if not topics or tp in topics or tp.topic in topics)
+        yield from (tp for tp in self.gates.uncommitted() if not topics or tp in topics or tp[0] in topics)
 
     def _new_offset(self, tp: TP) -> int | None:
         return self.gates.uncommitted().get(tp)
@@ -287,7 +159,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     # Rebalances.
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Seek changelogs for recovery; Faust asks for one offset below a log start above 0, which is not there."""
+        """Seek changelogs for recovery, but not below the log's start, as Faust does by one offset."""
         starts = await self.earliest_offsets(*partitions) if partitions else {}
         await super().seek_wait({tp: max(offset, starts.get(tp, 0)) for tp, offset in partitions.items()})
 
@@ -326,7 +198,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         await super().on_partitions_revoked(revoked)
 
     async def rest(self, partitions: set[int]) -> None:
-        """End an assignment: shut all gates, call `before_revoke`, commit the accepted positions, forget them."""
+        """End an assignment: shut all gates, call `before_revoke`, commit what is accepted, forget it."""
         self._delivering = False
         for tp in list(self.gates.open):
             self.gates.shut(tp)

@@ -1,11 +1,11 @@
-"""Histories of one partition under faults: the six properties of the journal's protocol hold in every state."""
+"""Histories of one partition under faults: the six properties of the protocol hold in every state."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memorylog import WORLD, Run, count, tick
 
 from schemas.topics import CLOCK, COUNTS
-from memorylog import WORLD, Run, count, tick
 
 SMALL = {COUNTS: (count("x", 5), count("x", 12), count("x", 13)), CLOCK: (tick(9, 9),)}
 

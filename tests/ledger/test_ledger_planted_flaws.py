@@ -1,20 +1,19 @@
-"""The simulation is only as good as what it finds: flaws of earlier wordings, planted one by one, are all found."""
+"""The simulation is only as good as what it finds: flaws of earlier wordings, planted, are found."""
 
 import random
 from collections import Counter
 
 import pytest
+from memorylog import WORLD, Run, canonical, count, tick
 
 from schemas.errors import AuditError, InvariantBroken
-from schemas.journal import HeadPointer
 from schemas.topics import CLOCK, COUNTS, FACTS
 from streams.ledger.chain import Head, judge
 from streams.ledger.effects import Append, Publish, WriteHead, WriteRows, batches
 from streams.ledger.recovery import Recovery
 from streams.ledger.step import Step
-from memorylog import WORLD, Run, canonical, count, tick
 
-TINY = {COUNTS: (count("x", 12), count("x", 13)), CLOCK: (tick(9, 9),), FACTS: (canonical({"all": 1}),)}
+TINY = {COUNTS: (count("x", 12), count("z", 13)), CLOCK: (tick(9, 9),), FACTS: (canonical({"all": 1}),)}
 
 
 class AckIsAccepted(Step):
@@ -22,19 +21,19 @@ class AckIsAccepted(Step):
 
     __slots__ = ()
 
-    def _is_accepted_at_once(self, offset):
+    def _is_accepted_at_once(self, offset):  # noqa: ARG002
         return True
 
 
 class AckIsAcceptedTakeover(Recovery):
     __slots__ = ()
 
-    def _is_accepted_at_once(self, offset):
+    def _is_accepted_at_once(self, offset):  # noqa: ARG002
         return True
 
 
 class ReadBackOwn(Step):
-    """The read-back looks for its own entry among the accepted, and takes the returned offset as the last judged."""
+    """The read-back looks for its own entry, and takes the returned offset as the last judged."""
 
     __slots__ = ()
 
@@ -116,7 +115,7 @@ class NoRoot(Recovery):
 
     __slots__ = ()
 
-    def _root_agrees(self, expected, found):
+    def _root_agrees(self, expected, found):  # noqa: ARG002
         return True
 
 
@@ -132,7 +131,7 @@ class NothingAgain(Recovery):
 
 
 class NoTakeover(Recovery):
-    """A new owner works on without proving its right to write first (its takeover's verdict is not waited for)."""
+    """A new owner works on without waiting for the verdict on its takeover."""
 
     __slots__ = ()
 
@@ -145,7 +144,6 @@ class NoTakeover(Recovery):
 FLAWS = {
     "ack-is-accepted": (Recovery, AckIsAccepted),
     "ack-is-accepted-takeover": (AckIsAcceptedTakeover, Step),
-    "read-back-own": (Recovery, ReadBackOwn),
     "rows-early, no-root": (NoRoot, RowsEarly),
     "head-before": (Recovery, HeadBeforePublish),
     "publish-first": (Recovery, PublishFirst),
@@ -156,9 +154,9 @@ FLAWS = {
 }
 
 
-def first_seed_that_finds(kinds, seeds=400):
+def first_seed_that_finds(kinds, seeds=600):
     for seed in range(seeds):
-        run = Run(WORLD if seed % 2 else TINY, numbers_of(seed), 4, kinds)
+        run = history(seed, kinds)
         try:
             run.go()
         except (AssertionError, AuditError, InvariantBroken) as error:
@@ -166,15 +164,40 @@ def first_seed_that_finds(kinds, seeds=400):
     return None
 
 
-def numbers_of(seed):
+def history(seed, kinds=(Recovery, Step)):
+    """One of many different histories: short and long ones, with trouble soon or late."""
     dice = random.Random(seed)
-    return [dice.randrange(65536) for _ in range(40 + 60 * (seed % 4))]
+    numbers = [dice.randrange(65536) for _ in range(40 + 40 * (seed % 4))]
+    return Run(WORLD if seed % 2 else TINY, numbers, 6, kinds, peace=3 + 5 * (seed % 3))
 
 
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_planted_flaw_is_found(flaw):
     found = first_seed_that_finds(FLAWS[flaw])
     assert found, f"{flaw} went unnoticed"
+
+
+def a_paused_owner_wakes_up(step):
+    """Flaw 4: the ack of an accepted entry is lost; its writer pauses; another takes over; it goes on."""
+    run = Run(WORLD, (), 0, (Recovery, step))
+    run.start()
+    paused = run.owners[0]
+    while not (isinstance(paused.machine, step) and isinstance(paused.machine.effect, Append)):
+        paused.act()
+    paused.act("unacked")
+    run.start()
+    other = run.owners[1]
+    while not isinstance(other.machine, step):
+        other.act()
+    for _ in range(5):
+        paused.act()
+        run.check()
+
+
+def test_flaw_4_to_find_the_own_entry_is_not_to_be_the_last_accepted():
+    a_paused_owner_wakes_up(Step)
+    with pytest.raises(AssertionError, match="a reader from the head pointer disagrees"):
+        a_paused_owner_wakes_up(ReadBackOwn)
 
 
 def test_the_same_seeds_find_nothing_in_the_machines_themselves():
@@ -188,7 +211,7 @@ def test_rows_written_early_are_found_out_by_the_root():
 def test_the_seeds_reach_what_they_are_for():
     done = Counter()
     for seed in range(100):
-        run = Run(WORLD if seed % 2 else TINY, numbers_of(seed), 4)
+        run = history(seed)
         run.go()
         done += run.log.done
     for effect in ("BackOff", "Leave", "Recover", "Rebuild", "ReadJournal", "Publish", "WriteApplied"):

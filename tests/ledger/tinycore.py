@@ -1,4 +1,4 @@
-"""A core small enough to see through: quiet and waking counts, a fact that names all rows, ticks with a deadline.
+"""A core small enough to see through: waking counts, a fact that touches all rows, ticks with a deadline.
 
 counts   {"k", "n"}     n < 10 is quiet; else the row takes it, an obligation with a deadline 4 later opens
 facts    {"met": k}     the row is forgotten (a tombstone)
@@ -41,7 +41,9 @@ class State:
 
     @staticmethod
     def genesis():
-        return State(tuple((topic, 0) for topic in sorted(INPUTS)), tuple((topic, 0) for topic in sorted(OUTPUTS)))
+        return State(
+            tuple((topic, 0) for topic in sorted(INPUTS)), tuple((topic, 0) for topic in sorted(OUTPUTS))
+        )
 
     @staticmethod
     def of(content, rows):
@@ -69,7 +71,7 @@ class Folding:
 
     def take(self, topic, offset, value):
         """Evaluate one record; returns False when it is split and must be gone on with after this entry."""
-        rows, seq, T = dict(self.state.rows), dict(self.state.next_seq), self.state.T
+        rows, T = dict(self.state.rows), self.state.T
         cause = {"topic": topic, "offset": offset}
         record = parse(value)
         due = []
@@ -79,7 +81,13 @@ class Folding:
         self.state = replace(self.state, T=T)
         for key in due:
             row = msgspec.json.decode(rows[key])
-            event = {"topic": RESTRICTIONS, "kind": "restrict", "key": key, "due": row["due"], "clocks": [record["w"], record["b"]]}
+            event = {
+                "topic": RESTRICTIONS,
+                "kind": "restrict",
+                "key": key,
+                "due": row["due"],
+                "clocks": [record["w"], record["b"]],
+            }
             self._decide(cause, key, {**row, "due": 0}, [event])
         if topic == COUNTS and record and record["n"] >= 10:
             row = msgspec.json.decode(rows.get(record["k"], b'{"due":0,"n":0}'))
@@ -96,7 +104,9 @@ class Folding:
             if keys:
                 row = msgspec.json.decode(rows[keys[0]])
                 row["n"] += record["all"]
-                self._decide(cause, keys[0], row, [{"topic": DISCLOSURE, "kind": "all", "key": keys[0], "n": row["n"]}])
+                self._decide(
+                    cause, keys[0], row, [{"topic": DISCLOSURE, "kind": "all", "key": keys[0], "n": row["n"]}]
+                )
             if len(keys) > 1:
                 self.state = replace(self.state, after=Cursor(topic, offset, None, keys[0], None))
                 return False
@@ -125,27 +135,50 @@ class Folding:
             outputs.append({**event, "seq": seq[event["topic"]]})
             seq[event["topic"]] += 1
         decision = {
-            "T": str(self.state.T), "cause": cause, "key": key,
+            "T": str(self.state.T),
+            "cause": cause,
+            "key": key,
             "before": None if before is None else hashlib.sha256(before).hexdigest(),
-            "after": after, "reasons": [], "outputs": outputs,
+            "after": after,
+            "reasons": [],
+            "outputs": outputs,
         }
         self.decisions.append(decision if dead is None else {**decision, "dead": dead})
-        self.state = replace(self.state, rows=tuple(sorted(rows.items())), next_seq=tuple(sorted(seq.items())))
+        self.state = replace(
+            self.state, rows=tuple(sorted(rows.items())), next_seq=tuple(sorted(seq.items()))
+        )
 
     def draft(self, n, partition=0):
         content = EntryContent(
-            partition=partition, time="clock",
+            partition=partition,
+            time="clock",
             runs=tuple(Run(topic, start, end, digest(values)) for topic, start, end, values in self.runs),
-            positions=dict(self.state.positions), T=str(self.state.T), book=None,
-            decisions=tuple(self.decisions), next_seq=dict(self.state.next_seq), published_upto={},
-            state_root=self.state.root, more=self.state.after is not None, after=self.state.after,
+            positions=dict(self.state.positions),
+            T=str(self.state.T),
+            book=None,
+            decisions=tuple(self.decisions),
+            next_seq=dict(self.state.next_seq),
+            published_upto={},
+            state_root=self.state.root,
+            more=self.state.after is not None,
+            after=self.state.after,
         )
         rows, publish = effects_of(content, n)
         return Draft(
-            partition=partition, time=content.time, runs=content.runs, positions=content.positions, T=content.T,
-            book=None, decisions=tuple(canonical(decision) for decision in self.decisions),
-            next_seq=content.next_seq, state_root=content.state_root, more=content.more, after=content.after,
-            rows=rows, publish=publish, commit=content.positions,
+            partition=partition,
+            time=content.time,
+            runs=content.runs,
+            positions=content.positions,
+            T=content.T,
+            book=None,
+            decisions=tuple(canonical(decision) for decision in self.decisions),
+            next_seq=content.next_seq,
+            state_root=content.state_root,
+            more=content.more,
+            after=content.after,
+            rows=rows,
+            publish=publish,
+            commit=content.positions,
         )
 
 

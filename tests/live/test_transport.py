@@ -1,13 +1,6 @@
-import json
-from types import SimpleNamespace
-
 import pytest
-from worker_for_tests import Look, Worker, digest
-
-from schemas.errors import InvariantBroken
-from streams.live.fetched import Run
-from streams.live.gates import Gate, Gates
-from streams.live.transport import whole_partitions
+from look_for_tests import Look
+from worker_for_tests import Worker, digest
 
 pytestmark = pytest.mark.broker
 ALL = [0, 1, 2, 3]
@@ -247,6 +240,22 @@ def test_an_exception_in_before_revoke_stops_the_worker_with_exit_code_1(look, w
     assert worker.join() == 1
     joining.wait_open(ALL)
     assert joining.stop() == 0
+
+
+def test_a_hanging_before_revoke_does_not_hold_up_the_group(look, work):
+    worker = work(**{"break": "hanging before_revoke"})
+    worker.wait_open(ALL)
+    joining = work()
+    assert len(joining.wait_open()["partitions"]) == 2
+    assert len(worker.wait_open(set(ALL) - set(joining.wait_open()["partitions"]))["partitions"]) == 2
+    assert joining.stop() == 0
+    assert "before_revoke took over" in worker.log.read_text()
+
+
+def test_a_worker_that_does_not_stop_is_ended(look, work):
+    worker = work(**{"break": "blocking before_revoke"})
+    worker.wait_open(ALL)
+    assert worker.stop() == 70
 
 
 def test_a_worker_told_to_stop_while_it_starts_stops(look, work):

@@ -53,9 +53,10 @@ def test_a_decimal_that_no_double_names_exactly_is_refused(number):
         canonical([Decimal(number)])
 
 
-def test_a_float_with_a_fraction_is_refused():
-    with pytest.raises(TypeError):
-        canonical({"share": 0.5})
+@given(st.integers(-(10**9), 10**9), st.integers(0, 4))
+def test_a_float_stands_for_the_decimal_it_was_read_from(units, digits):
+    number = units / 10**digits
+    assert canonical([number]) == rfc8785.dumps([number]) == canonical([Decimal(units).scaleb(-digits)])
 
 
 def test_half_a_surrogate_has_no_canonical_form():

@@ -80,6 +80,8 @@ EDITS = st.lists(
     max_size=3,
 )
 
+FORMS = st.tuples(st.sampled_from([None, 1]), st.booleans())
+
 
 def edited(raw, edits):
     for edit, place, piece in edits:
@@ -115,6 +117,9 @@ def verdict(read):
 )
 @example(COUNT, list(COUNT), [("double", 3, b"")], (None, True), True)
 @example(COUNT, list(COUNT), [("tail", 6, b"")], (None, True), True)
+@example(COUNT, list(COUNT), [("tail", 7, b"")], (None, True), True)
+@example({**COUNT, "observed_at": "9999-12-31T23:59:59Z"}, list(COUNT), [], (None, True), True)
+@example({**COUNT, "observed_at": "2025-01-01T00:00:00.000001Z"}, list(COUNT), [], (None, True), True)
 def test_nobody_can_tell_the_fast_path_from_the_full_one(count, order, edits, form, right_key):
     indent, escaped = form
     members = {name: count[name] for name in order}

@@ -1,0 +1,182 @@
+"""Which records a partition takes next: in wall time as they arrive, in records time merged by instant.
+
+Both hold what has arrived and is not taken yet. Neither decides anything; each says what may go on.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from schemas import topics
+from schemas.errors import InputError
+from schemas.wire import decode
+from streams.core.decider import BEFORE_TIME
+from streams.core.fold import Fold
+
+HOLD_RECORDS = 200_000
+"""With more than this waiting a topic is held back in the fetch buffer."""
+
+
+class Piece(NamedTuple):
+    """Consecutive records of one topic that may be taken now."""
+
+    topic: str
+    records: Sequence[Any]
+    end: int
+
+
+class AskEnds(NamedTuple):
+    """A tick that would decide something waits until every input is read up to its end as it is now (rule 21)."""
+
+    tick: int
+
+
+class Clocked:
+    """Wall time: records as they arrive, but no tick overtakes what was there before it."""
+
+    def __init__(self, fold: Fold) -> None:
+        self._fold = fold
+        self._arrived: deque[Piece] = deque()
+        self._ends: dict[str, int] = {}
+        self._asked_for = -1
+
+    def offer(self, piece: Piece) -> None:
+        """Take in a run that arrived."""
+        self._arrived.append(piece)
+
+    def waiting(self, topic: str) -> int:
+        """Return how many records of a topic wait."""
+        return sum(len(piece.records) for piece in self._arrived if piece.topic == topic)
+
+    def ends_are(self, tick: int, ends: dict[str, int]) -> None:
+        """Hear the ends of the inputs, asked after a tick was fetched."""
+        self._asked_for, self._ends = tick, ends
+
+    def next(self) -> Piece | AskEnds | None:
+        """Return what to take now, what to ask, or None: something has to arrive first."""
+        fold = self._fold
+        blocked: set[str] = set()
+        for place, piece in enumerate(self._arrived):
+            if piece.topic in blocked or not self._may_come(piece.topic):
+                blocked.add(piece.topic)
+                continue
+            if piece.topic != topics.CLOCK or fold.unfinished is not None:
+                del self._arrived[place]
+                return piece
+            quiet = _quiet_ticks(fold, piece.records)
+            if quiet == len(piece.records):
+                del self._arrived[place]
+                return piece
+            tick = piece.records[quiet]
+            if quiet:
+                return self._split(place, quiet, tick.offset)
+            if self._asked_for != tick.offset:
+                return AskEnds(tick.offset)
+            if all(fold.positions[topic] >= end for topic, end in self._ends.items()):
+                after = piece.records[1].offset if len(piece.records) > 1 else piece.end
+                return self._split(place, 1, after)
+            blocked.add(piece.topic)
+        return None
+
+    def _may_come(self, topic: str) -> bool:
+        fold = self._fold
+        if fold.unfinished is not None:
+            return topic == fold.unfinished.topic
+        if topic in (topics.COUNTS, topics.FACTS):
+            return fold.book is not None and fold.T != BEFORE_TIME
+        return True
+
+    def _split(self, place: int, count: int, at: int) -> Piece:
+        piece = self._arrived[place]
+        self._arrived[place] = Piece(piece.topic, piece.records[count:], piece.end)
+        if at == piece.end:
+            del self._arrived[place]
+        return Piece(piece.topic, piece.records[:count], at)
+
+
+def _quiet_ticks(fold: Fold, ticks: Sequence[Any]) -> int:
+    for index, tick in enumerate(ticks):
+        if fold.would_fire(tick):
+            return index
+    return len(ticks)
+
+
+_ORDER = (topics.BOOKS, topics.FACTS, topics.COUNTS)
+"""At one instant the earlier one comes first (contract, section 6)."""
+
+
+class Merged:
+    """Records time: complete histories, merged by the records' own instants up to the ends seen at the start."""
+
+    def __init__(self, fold: Fold, ends: dict[str, int]) -> None:
+        self._fold = fold
+        self._ends = {topic: max(ends[topic], fold.positions[topic]) for topic in _ORDER}
+        self._waiting: dict[str, deque[tuple[Any, int]]] = {topic: deque() for topic in _ORDER}
+        self._read_to = {topic: fold.positions[topic] for topic in _ORDER}
+        self._last = dict.fromkeys(_ORDER, BEFORE_TIME)
+
+    def offer(self, piece: Piece) -> None:
+        """Take in a run that arrived; what lies beyond the end seen at the start is left alone."""
+        topic = piece.topic
+        if topic not in self._waiting:
+            return
+        end = min(piece.end, self._ends[topic])
+        records = [record for record in piece.records if record.offset < end]
+        following = [*(record.offset for record in records[1:]), end]
+        self._waiting[topic].extend(zip(records, following, strict=True) if records else ())
+        self._read_to[topic] = max(self._read_to[topic], end)
+
+    def waiting(self, topic: str) -> int:
+        """Return how many records of a topic wait."""
+        return len(self._waiting.get(topic, ()))
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything up to the ends was taken."""
+        return all(self._read_to[topic] >= self._ends[topic] for topic in _ORDER) and not any(
+            self._waiting.values()
+        )
+
+    def next(self) -> Piece | None:
+        """Return the longest piece of one topic that comes before the others, None while one is not there yet."""
+        unfinished = self._fold.unfinished
+        if unfinished is not None and unfinished.topic is not None:
+            return self._take(unfinished.topic, None) if self._waiting[unfinished.topic] else None
+        for topic in _ORDER:
+            if not self._waiting[topic] and self._read_to[topic] < self._ends[topic]:
+                return None
+        heads = sorted(
+            (self._instant(topic, self._waiting[topic][0][0]), place, topic)
+            for place, topic in enumerate(_ORDER)
+            if self._waiting[topic]
+        )
+        if not heads:
+            return None
+        return self._take(heads[0][2], heads[1][:2] if len(heads) > 1 else (1 << 63, 0))
+
+    def _take(self, topic: str, before: tuple[int, int] | None) -> Piece:
+        """Take records of a topic while they come before a place; with None one record."""
+        waiting, place = self._waiting[topic], _ORDER.index(topic)
+        records: list[Any] = []
+        end = 0
+        while waiting:
+            at = self._instant(topic, waiting[0][0])
+            if records and (before is None or (at, place) >= before):
+                break
+            self._last[topic] = at
+            record, end = waiting.popleft()
+            records.append(record)
+            if topic == topics.BOOKS:
+                break  # who can be read after it, the book says
+        return Piece(topic, records, end)
+
+    def _instant(self, topic: str, record: Any) -> int:
+        """Return a record's own instant; one that cannot be read keeps its place behind the one before it."""
+        book = self._fold.book
+        if topic == topics.BOOKS or book is None:
+            return self._last[topic]
+        try:
+            at: int = decode(topic, record.key, record.value, book.policies).at  # type: ignore[assignment, union-attr]
+        except InputError:
+            return self._last[topic]
+        return at

@@ -1,0 +1,143 @@
+"""The broker as the ledger and the auditor see it: journal records, ends, tails, raw inputs.
+
+Reads go through a consumer without a group; ends are asked on a connection of their own, because
+one that waits in a long poll answers late (rule 21).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from schemas import topics
+from schemas.errors import OperatorError, TransportError
+
+READ_S = 30.0
+"""A read that has not come to its end by then is a broker that does not do its part."""
+WAIT_MS = 200
+TAIL_RECORDS = 200
+"""How far back the newest sequence number is looked for: a former owner's late copies may lie behind it."""
+FETCH_BYTES = 4 * 1024 * 1024
+
+
+class Slice(NamedTuple):
+    """Records of one partition, and what the broker says of its log."""
+
+    records: list[Any]
+    """Objects with offset, key, value, timestamp and timestamp_type."""
+    upto: int
+    log_start: int
+    log_end: int
+
+
+class Log:
+    """Reads topics by their short names.
+
+    Args:
+        bootstrap: `host:port`, more separated by commas.
+        prefix: Before each topic's short name.
+    """
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self._prefix = prefix
+        self._bootstrap = bootstrap
+        self._reader = self._consumer()
+        self._asker = self._consumer()
+        self._lock = asyncio.Lock()
+
+    def _consumer(self) -> Any:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=WAIT_MS,
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            TransportError: the broker does not answer.
+        """
+        try:
+            await asyncio.gather(self._reader.start(), self._asker.start())
+        except KafkaError as error:
+            raise TransportError(f"the broker at {self._bootstrap} does not answer: {error!r}") from error
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await asyncio.gather(self._reader.stop(), self._asker.stop())
+
+    async def partitions(self, topic: str) -> set[int]:
+        """Return the partition numbers of a topic.
+
+        Raises:
+            OperatorError: there is no such topic.
+        """
+        name = topics.full_name(topic, self._prefix)
+        await self._asker._client.force_metadata_update()
+        found = self._asker._client.cluster.partitions_for_topic(name)
+        if not found:
+            raise OperatorError(f"{name} is not there. Make the topics with `nameplate topics apply`.")
+        return set(found)
+
+    def place(self, topic: str, partition: int) -> TopicPartition:
+        """Return the place of a topic's partition on the broker; the policy book has only one."""
+        return TopicPartition(topics.full_name(topic, self._prefix), 0 if topic == topics.BOOKS else partition)
+
+    async def bounds(self, wanted: Iterable[str], partition: int) -> dict[str, tuple[int, int]]:
+        """Return the log's start and end of each topic, as they are now."""
+        places = {topic: self.place(topic, partition) for topic in wanted}
+        try:
+            async with asyncio.timeout(READ_S):
+                ends = await self._asker.end_offsets(list(places.values()))
+                starts = await self._asker.beginning_offsets(list(places.values()))
+        except (KafkaError, TimeoutError) as error:
+            raise TransportError(f"the broker does not say where {list(places)} begin and end: {error!r}") from error
+        return {topic: (starts[place], ends[place]) for topic, place in places.items()}
+
+    async def read(self, topic: str, partition: int, start: int, end: int | None) -> Slice:
+        """Read records from an offset on, up to an end or to the end as it is now.
+
+        Raises:
+            TransportError: the broker did not give them in time.
+        """
+        log_start, log_end = (await self.bounds([topic], partition))[topic]
+        upto = log_end if end is None else min(end, log_end)
+        if start >= upto or start < log_start:
+            return Slice([], max(start, upto) if end is None else upto, log_start, log_end)
+        records: list[Any] = []
+
+        def keep(record: Any) -> bool:
+            if record.offset < upto:
+                records.append(record)
+            return False
+
+        await self._scan(self.place(topic, partition), start, upto, keep)
+        return Slice(records, upto, log_start, log_end)
+
+    async def _scan(self, place: TopicPartition, start: int, upto: int, visit: Callable[[Any], bool]) -> None:
+        async with self._lock:
+            try:
+                async with asyncio.timeout(READ_S):
+                    self._reader.assign([place])
+                    self._reader.seek(place, start)
+                    while await self._reader.position(place) < upto:
+                        for batch in (await self._reader.getmany(timeout_ms=WAIT_MS)).values():
+                            for record in batch:
+                                if visit(record):
+                                    return
+            except (KafkaError, TimeoutError) as error:
+                raise TransportError(f"{place} was not read from {start} to {upto}: {error!r}") from error
+
+    async def newest_seq(self, topic: str, partition: int) -> int | None:
+        """Return the highest sequence number visible in an output partition, None where it is empty."""
+        log_start, log_end = (await self.bounds([topic], partition))[topic]
+        found = await self.read(topic, partition, max(log_start, log_end - TAIL_RECORDS), log_end)
+        return max((msgspec.json.decode(record.value)["seq"] for record in found.records), default=None)

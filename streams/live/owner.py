@@ -1,0 +1,358 @@
+"""One owned partition at work: performs what the ledger's machines name, and feeds the fold in between.
+
+The way of a record: `offer` → intake → fold → draft → step (append, publish, rows, head, commit). One
+task per partition; it is cancelled only between two effects or when time is up, and whatever it leaves
+undone the next owner finishes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from schemas import topics
+from schemas.account import pack, row_of_json
+from schemas.digest import digest_of
+from schemas.errors import AuditError, TransportError
+from schemas.instant import parse
+from schemas.journal import EntryContent, HeadPointer
+from schemas.outputs import TOPIC_OF_TYPE
+from schemas.wire import canonical
+from streams.core.decider import Time
+from streams.core.fold import Fold, Work
+from streams.core.sealing import headers_of, output_key, status_of
+from streams.journaling import draft_of
+from streams.ledger import effects, root
+from streams.ledger.recovery import Assignment, Recovery
+from streams.ledger.step import Step
+from streams.live.failpoints import reach
+from streams.live.gates import Revoked
+from streams.live.intake import HOLD_RECORDS, AskEnds, Clocked, Merged, Piece
+from streams.live.ports import Ports
+
+QUIET_S = 5.0
+"""How long quiet records wait for a decision before they are journaled by themselves (rule 8): bounds
+what a takeover reads again, at one small entry of an idle partition per so many seconds."""
+
+RETRIES = 8
+RETRY_S = 0.2
+"""An effect whose outcome is unknown is done again after 0.2, 0.4, … s, some 50 s in all; then the worker stops."""
+
+HEAD_KEY = b"head"
+"""Under it the table keeps the head pointer. An account's key has a colon."""
+
+log = logging.getLogger(__name__)
+
+
+class View(Mapping[bytes, bytes]):
+    """The rows of a partition without the head pointer that lies beside them."""
+
+    def __init__(self, rows: Mapping[bytes, bytes]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._rows[key]
+
+    def get(self, key: bytes, default: Any = None) -> Any:
+        """Return a packed row."""
+        return self._rows.get(key, default)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (key for key in self._rows if key != HEAD_KEY)
+
+    def __len__(self) -> int:
+        return len(self._rows) - (HEAD_KEY in self._rows)
+
+
+class Owner:
+    """One partition of this worker.
+
+    Args:
+        partition: Its number.
+        ports: The broker, the table and the policy books.
+        time: What moves T.
+        writer: The nonce of this process.
+        until: Where T goes at the end of a history, in µs.
+    """
+
+    def __init__(self, partition: int, ports: Ports, *, time: Time, writer: str, until: int | None) -> None:
+        self.partition = partition
+        self.at_end = asyncio.Event()
+        """Everything up to the ends seen at the start is taken and journaled."""
+        self._ports = ports
+        self._time: Time = time
+        self._writer = writer
+        self._until = until
+        self._woken = asyncio.Event()
+        self._resting = False
+        self._intake: Clocked | Merged | None = None
+        self._early: list[Piece] = []
+        """Runs that arrived between the seek and the end of a recovery."""
+        self._unwritten: set[bytes] = set()
+        self._books_to = 0
+        self._ends: dict[str, int] = {}
+
+    # Recovery ------------------------------------------------------------------------------------
+
+    async def recover(self) -> bool:
+        """Take the partition over; False where it was given to somebody else meanwhile.
+
+        Raises:
+            AuditError: the journal, the outputs, the inputs and the table do not agree.
+        """
+        self._intake, self._early = None, []
+        rows = self._ports.rows.partition(self.partition)
+        raw = rows.get(HEAD_KEY)
+        pointer = HeadPointer.decode(raw) if raw is not None else None
+        assignment = Assignment(self.partition, self._writer, effects_of=self._effects_of, time=self._time)
+        recovery = Recovery(pointer, assignment)
+        ending = await self._perform(recovery)
+        if not isinstance(ending, effects.Ready):
+            return False
+        if ending.rebuilt:
+            log.warning("partition %s: the table was rebuilt from the journal", self.partition)
+        self._step = Step(ending, self._writer)
+        content = ending.content
+        self._fold = Fold(self.partition, View(rows), self._time)
+        self._fold.restore(
+            T=parse(content.T) if content.T is not None else None,
+            book=self._ports.books.find(content.book) if content.book is not None else None,
+            positions=content.positions,
+            next_seq=content.next_seq,
+            root=root.parse(content.state_root),
+            next_entry=ending.head.n + 1,
+            after=content.after,
+        )
+        bounds = await self._ports.log.bounds((topics.BOOKS, topics.FACTS, topics.COUNTS), self.partition)
+        self._ends = {topic: end for topic, (_, end) in bounds.items()}
+        self._intake = Clocked(self._fold) if self._time == "clock" else Merged(self._fold, self._ends)
+        self._books_to = content.positions.get(topics.BOOKS, 0)
+        early, self._early = self._early, []
+        for piece in early:
+            self._intake.offer(piece)
+        log.info("partition %s is ours from entry %s on, epoch %s", self.partition, ending.head.n, ending.head.epoch)
+        return True
+
+    def _effects_of(self, content: EntryContent, entry: int) -> tuple[effects.Rows, Mapping[str, Any]]:
+        """Return the rows and the records that follow from an accepted entry."""
+        rows: list[tuple[bytes, bytes | None]] = []
+        publish: dict[str, list[effects.Record]] = {}
+        for decision in content.decisions:
+            for output in decision["outputs"]:
+                topic = TOPIC_OF_TYPE[output["type"]]
+                publish.setdefault(topic, []).append((output_key(output), canonical(output), headers_of(output)))
+            if "dead" in decision:
+                publish.setdefault(topics.DEAD_LETTERS, []).append((None, canonical(decision["dead"]), ()))
+            if "after" in decision:
+                key = decision["key"]
+                row = row_of_json(decision["after"]) if decision["after"] is not None else None
+                rows.append((key.encode(), pack(row) if row is not None else None))
+                if content.book is not None and decision["T"] is not None:
+                    policy = self._ports.books.find(content.book).policies.get(key.partition(":")[0])
+                    status = status_of(key, policy, row, parse(decision["T"]), entry)
+                    publish.setdefault(topics.STATUS, []).append((*status, ()))
+        return tuple(rows), {topic: tuple(records) for topic, records in publish.items()}
+
+    # Work ----------------------------------------------------------------------------------------
+
+    def offer(self, piece: Piece) -> None:
+        """Take in a run that arrived; hold the topic back while too much waits."""
+        if self._intake is None:
+            self._early.append(piece)
+            return
+        self._intake.offer(piece)
+        if self._intake.waiting(piece.topic) > HOLD_RECORDS:
+            self._ports.hold(piece.topic, self.partition)
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Look again: a book was published."""
+        self._woken.set()
+
+    async def rest(self) -> None:
+        """Finish the step under way and take no other."""
+        self._resting = True
+        self._woken.set()
+
+    async def work(self) -> None:
+        """Take what arrives, for ever; or until somebody else owns the partition or `rest` was called."""
+        loop = asyncio.get_running_loop()
+        flushed_at = loop.time()
+        while not self._resting:
+            self._take_books()
+            chosen = self._choose()
+            if isinstance(chosen, Piece):
+                await self._take(chosen)
+            elif isinstance(chosen, AskEnds):
+                await self._ask_ends(chosen)
+            elif self._fold.has_work and loop.time() - flushed_at >= QUIET_S:
+                await self._journal(self._fold.cut())
+            else:
+                await self._finish_history()
+                await self._wait(QUIET_S - (loop.time() - flushed_at) if self._fold.has_work else QUIET_S)
+            if not self._fold.has_work:
+                flushed_at = loop.time()
+
+    def _choose(self) -> Piece | AskEnds | None:
+        assert self._intake is not None  # noqa: S101 - recover came first
+        chosen = self._intake.next()
+        if isinstance(chosen, Piece) and self._intake.waiting(chosen.topic) <= HOLD_RECORDS:
+            self._ports.release(chosen.topic, self.partition)
+        return chosen
+
+    def _take_books(self) -> None:
+        """Offer every book that is not offered yet."""
+        assert self._intake is not None  # noqa: S101 - recover came first
+        for record in self._ports.books.after(self._books_to):
+            self._books_to = record.offset + 1
+            self._intake.offer(Piece(topics.BOOKS, [record], record.offset + 1))
+
+    async def _take(self, piece: Piece) -> None:
+        for work in self._fold.take(piece.topic, piece.records, piece.end):
+            await self._journal(work)
+        if self._fold.has_decisions:
+            await self._journal(self._fold.cut())
+        await asyncio.sleep(0)  # others have their turn
+
+    async def _ask_ends(self, asked: AskEnds) -> None:
+        bounds = await self._ports.log.bounds((topics.BOOKS, topics.FACTS, topics.COUNTS), self.partition)
+        if isinstance(self._intake, Clocked):
+            self._intake.ends_are(asked.tick, {topic: end for topic, (_, end) in bounds.items()})
+
+    async def _finish_history(self) -> None:
+        """Once everything up to the ends is taken: let T go to the end of a history, and journal all of it."""
+        if self.at_end.is_set() or not self._has_reached_ends():
+            return
+        if self._time == "records" and self._until is not None and self._fold.T < self._until:
+            for work in self._fold.finish(self._until):
+                await self._journal(work)
+            await self._journal(self._fold.last_cut())
+        elif self._fold.has_work:
+            await self._journal(self._fold.cut())
+        self.at_end.set()
+
+    def _has_reached_ends(self) -> bool:
+        if isinstance(self._intake, Merged):
+            return self._intake.at_end
+        return all(self._fold.positions[topic] >= end for topic, end in self._ends.items())
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(max(seconds, 0.01)):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    async def _journal(self, work: Work | None) -> None:
+        """Journal one piece of work and do all that follows from it."""
+        if work is None:
+            return
+        self._step.begin(draft_of(self._fold, work, with_headers=True, commit=True))
+        ending = await self._perform(self._step)
+        if ending is not None:
+            raise Superseded(str(ending))
+        self._fold.settled()
+        self._ports.journaled(self.partition, work)
+
+    # Effects -------------------------------------------------------------------------------------
+
+    async def _perform(self, machine: Recovery | Step) -> effects.Effect | None:
+        """Do what a machine names until it names nothing or an ending; what failed is done again."""
+        tries = 0
+        while (effect := machine.effect) is not None and not isinstance(effect, effects.ENDINGS):
+            try:
+                await self._do(machine, effect)
+                tries = 0
+            except Revoked:
+                raise
+            except TransportError as error:
+                tries += 1
+                if tries > RETRIES:
+                    raise
+                log.warning("partition %s: %s; trying again", self.partition, error)
+                await asyncio.sleep(RETRY_S * 2 ** (tries - 1))
+                machine.unacked()
+        if isinstance(effect, effects.Stop):
+            raise AuditError(f"partition {self.partition}: {effect.message} [{effect.code}]")
+        return effect
+
+    async def _do(self, machine: Any, effect: effects.Effect) -> None:
+        ports, partition = self._ports, self.partition
+        match effect:
+            case effects.Append(raw):
+                reach("append.before")
+                offset = await ports.append(partition, raw)
+                reach("append.after")
+                machine.appended(offset)
+            case effects.ReadJournal(start, end):
+                found = await ports.log.read(topics.JOURNAL, partition, start, end)
+                records = [(record.offset, record.value) for record in found.records]
+                machine.journal_read(records, upto=found.upto, log_start=found.log_start, log_end=found.log_end)
+            case effects.Publish(batches):
+                await ports.publish(partition, batches)
+                reach("publish.after")
+                machine.published()
+            case effects.WriteRows(rows):
+                await ports.rows.write(partition, rows)
+                reach("rows.after")
+                machine.rows_written()
+            case effects.WriteHead(pointer):
+                await ports.rows.write(partition, [(HEAD_KEY, pointer.encode())])
+                reach("head.after")
+                machine.head_written()
+            case effects.Commit(positions):
+                ports.accept(partition, dict(positions))
+                machine.committed()
+            case _:
+                await self._do_recovery(machine, effect)
+
+    async def _do_recovery(self, recovery: Recovery, effect: effects.Effect) -> None:
+        ports, partition = self._ports, self.partition
+        match effect:
+            case effects.ReadTails(output_topics):
+                recovery.tails_are({topic: await ports.log.newest_seq(topic, partition) for topic in output_topics})
+            case effects.CheckInputs(inputs):
+                recovery.inputs_are([await self._find_input(expected) for expected in inputs])
+            case effects.ApplyRows(rows):
+                ports.rows.apply(partition, rows)
+                self._unwritten.update(key for key, _ in rows)
+                recovery.rows_applied()
+            case effects.Rebuild(reason):
+                log.error("partition %s: %s", partition, reason)
+                self._unwritten.update(key for key in ports.rows.partition(partition) if key != HEAD_KEY)
+                ports.rows.clear(partition)
+                recovery.cleared()
+            case effects.ComputeRoot():
+                recovery.root_is(root.of_rows(View(ports.rows.partition(partition)).items()))
+            case effects.BackOff(voids):
+                log.warning("partition %s: the takeover was void for the %s. time", partition, voids)
+                await asyncio.sleep(RETRY_S * min(voids, 10))
+                recovery.still_mine(ports.is_assigned(partition))
+            case effects.WriteApplied():
+                rows_now = ports.rows.partition(partition)
+                await ports.rows.write(partition, [(key, rows_now.get(key)) for key in sorted(self._unwritten)])
+                self._unwritten.clear()
+                reach("rows.after")
+                recovery.rows_written()
+            case effects.Seek(positions):
+                await ports.seek(partition, dict(positions), self._time)
+                recovery.sought()
+            case _:
+                raise AuditError(f"partition {partition}: nobody can do {effect!r:.80}")
+
+    async def _find_input(self, expected: effects.InputExpected) -> effects.InputFound:
+        """Ask the broker what it has of one input, and read the last run again."""
+        ports, run, digest = self._ports, expected.last_run, None
+        if run is not None and run.digest is not None:
+            found = await ports.log.read(expected.topic, self.partition, run.start, run.end)
+            if found.log_start <= run.start and found.upto >= run.end:
+                digest = digest_of(found.records, with_time=expected.topic == topics.CLOCK)
+        bounds = await ports.log.bounds([expected.topic], self.partition)
+        log_start, log_end = bounds[expected.topic]
+        topic_id = await ports.topic_id(expected.topic)
+        return effects.InputFound(expected.topic, topic_id, log_start, log_end, digest)
+
+
+class Superseded(Exception):  # noqa: N818 - it names what happened
+    """An entry of ours was void: another owner works on this partition, and this state is worth nothing."""

@@ -1,0 +1,211 @@
+"""One worker process: the Faust app, the owners of its partitions, the clock and the policy books."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import time as wall
+from dataclasses import dataclass
+
+from schemas import topics
+from schemas.errors import OperatorError
+from schemas.instant import SECOND, text
+from schemas.wire import canonical
+from streams.core.decider import Time
+from streams.core.fold import Work
+from streams.live.app import create_app, run_worker
+from streams.live.books import Books
+from streams.live.fetched import Run
+from streams.live.gates import Revoked
+from streams.live.intake import Piece
+from streams.live.log import Log
+from streams.live.owner import Owner, Superseded
+from streams.live.ports import Ports
+from streams.live.rows import send_in_order
+from streams.live.topics import timestamp_type
+
+TICK_S = 1.0
+"""Bounds how late a deadline fires: by a second and a step. Twelve partitions make twelve records a second."""
+
+NONCE_BYTES = 8
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """How a worker is started."""
+
+    bootstrap: str
+    prefix: str = topics.DEFAULT_PREFIX
+    group: str = "nameplate"
+    time: Time = "clock"
+    until: int | None = None
+    """Where T goes at the end of a history, in µs."""
+    stop_at_end: bool = False
+    """Stop once all inputs were taken up to the ends seen at the start."""
+    session_s: float = 6.0
+
+
+class Worker:
+    """Joins the parts of a worker; its methods are the hooks of the Faust app.
+
+    Args:
+        settings: How it was started.
+    """
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self.writer = secrets.token_hex(NONCE_BYTES)
+        self.owners: dict[int, Owner] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._services: list[asyncio.Task[None]] = []
+        prefix = settings.prefix
+        self._shorts = {topics.full_name(short, prefix): short for short in topics.INPUTS}
+        self.app = create_app(settings.group, settings.bootstrap, prefix, session_s=settings.session_s)
+        self.app.on_run = self.on_run
+        self.app.after_recovery = self.after_recovery
+        self.app.before_revoke = self.before_revoke
+        self._ports: Ports | None = None
+
+    def run(self) -> int:
+        """Run until a signal, an error, or the end of a history; return the exit code.
+
+        Raises:
+            OperatorError: the broker does not answer, or its clock topic does not stamp ticks (rule 20).
+        """
+        if self.settings.time == "clock":
+            self._check_clock()
+        code = run_worker(self.app)
+        if self.app.halted is not None:
+            raise self.app.halted
+        return code
+
+    def _check_clock(self) -> None:
+        name = topics.full_name(topics.CLOCK, self.settings.prefix)
+        found = timestamp_type(self.settings.bootstrap, name)
+        if found != "LogAppendTime":
+            raise OperatorError(
+                f"{name} is a topic of {found}, and the time of a partition needs the broker's own clock beside the "
+                "worker's. Set it with `nameplate topics apply`, then start the worker again."
+            )
+
+    # Hooks of the app ----------------------------------------------------------------------------
+
+    async def on_run(self, run: Run) -> None:
+        """Hand a run to the owner of its partition."""
+        owner = self.owners.get(run.partition)
+        if owner is not None:
+            owner.offer(Piece(self._shorts[run.topic], run.records(), run.end))
+
+    async def after_recovery(self, partitions: set[int]) -> None:
+        """Take over every partition of a new assignment, then let its owner work."""
+        ports = await self._connect()
+        settings = self.settings
+        owners = [
+            Owner(number, ports, time=settings.time, writer=self.writer, until=settings.until)
+            for number in sorted(partitions)
+        ]
+        await asyncio.gather(*(self._recover(owner) for owner in owners))
+        for owner in owners:
+            self._start(owner)
+        if settings.stop_at_end:
+            self._services.append(asyncio.create_task(self._stop_at_end(owners)))
+
+    async def before_revoke(self, partitions: set[int]) -> None:
+        """Let the owners finish the step that is under way, and drop them."""
+        leaving = [(self.owners.pop(number, None), self._tasks.pop(number, None)) for number in partitions]
+        for owner, _ in leaving:
+            if owner is not None:
+                await owner.rest()
+        for _, task in leaving:
+            if task is not None:
+                await asyncio.wait({task})
+
+    # Owners --------------------------------------------------------------------------------------
+
+    async def _recover(self, owner: Owner) -> None:
+        if not await owner.recover():
+            raise Revoked(("partition", owner.partition))
+
+    def _start(self, owner: Owner) -> None:
+        self.owners[owner.partition] = owner
+        self._tasks[owner.partition] = asyncio.create_task(self._work(owner))
+
+    async def _work(self, owner: Owner) -> None:
+        """Let an owner work; one whose entry was void is built anew while the partition is still ours (rule 16)."""
+        try:
+            while True:
+                try:
+                    await owner.work()
+                    return
+                except Superseded as void:
+                    log.warning("partition %s: %s", owner.partition, void)
+                    if not await owner.recover():
+                        return
+        except Revoked as gone:
+            log.info("partition %s: %s", owner.partition, gone)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with it
+            await self.app.halt(error)
+
+    async def _stop_at_end(self, owners: list[Owner]) -> None:
+        """End the process once all of its partitions are at the ends of their histories."""
+        for owner in owners:
+            await owner.at_end.wait()
+        if all(self.owners.get(owner.partition) is owner for owner in owners):
+            log.info("all partitions are at their end")
+            os.kill(os.getpid(), signal.SIGTERM)  # the one way by which a worker comes to its end
+
+    # Services ------------------------------------------------------------------------------------
+
+    async def _connect(self) -> Ports:
+        """Connect to the broker once, outside of the group."""
+        if self._ports is None:
+            settings = self.settings
+            reader = Log(settings.bootstrap, settings.prefix)
+            await reader.start()
+            books = Books(reader, self._wake)
+            self._ports = Ports(
+                self.app,
+                reader,
+                books,
+                bootstrap=settings.bootstrap,
+                prefix=settings.prefix,
+                journaled=self._journaled,
+            )
+            await books.refresh()
+            self._serve(books.follow())
+            if settings.time == "clock":
+                self._serve(self._tick())
+        await self._ports.books.refresh()
+        return self._ports
+
+    def _serve(self, service: object) -> None:
+        task = asyncio.create_task(service)  # type: ignore[arg-type]
+        task.add_done_callback(self._served)
+        self._services.append(task)
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._services.append(asyncio.create_task(self.app.halt(error)))
+
+    async def _tick(self) -> None:
+        """Write a tick into every owned partition, once a second."""
+        name = topics.full_name(topics.CLOCK, self.settings.prefix)
+        while True:
+            now = wall.time_ns() // 1000
+            value = canonical({"at": text(now)})
+            producer = self.app.producer._producer
+            await asyncio.gather(
+                *(send_in_order(producer, name, number, [(None, value, [])]) for number in list(self.owners))
+            )
+            await asyncio.sleep(TICK_S - (now % SECOND) / SECOND * TICK_S)
+
+    def _wake(self) -> None:
+        for owner in self.owners.values():
+            owner.wake()
+
+    def _journaled(self, partition: int, work: Work) -> None:
+        log.debug("partition %s: %s decisions journaled", partition, len(work.decisions))
+

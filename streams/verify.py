@@ -1,0 +1,361 @@
+"""Does a journal agree with itself, with the law, and with the raw inputs?
+
+Theory of operation. An auditor follows each partition's chain with the predicate that every reader
+uses, and lets a `Decider` derive every decision again from the cause that the journal shows in full.
+What is due is derived without being told, so a decision that was left out is found as well as one
+that was changed, also when somebody chained everything anew behind it. With the raw inputs the runs'
+digests are checked, and whole runs are decided again: then what was quiet is proven, too.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from schemas import topics
+from schemas.digest import digest_of
+from schemas.errors import AuditError, InputError, OperatorError, PolicyError
+from schemas.instant import parse
+from schemas.journal import EntryContent, read_content
+from schemas.policy import book_from_tables
+from schemas.wire import Raw, canonical, decode
+from streams.core.decider import BEFORE_TIME, Decider
+from streams.core.fold import Fold
+from streams.ledger.chain import GENESIS, judge
+
+
+class Diverged(AuditError):
+    """The first place where the evidence does not agree."""
+
+    code = "diverged"
+
+
+class Auditor:
+    """Follows the chain of one partition and derives its decisions again.
+
+    Args:
+        partition: Its number.
+        first: The content of its first entry, which says how time moves.
+    """
+
+    def __init__(self, partition: int, first: EntryContent) -> None:
+        self.partition = partition
+        self.head = GENESIS
+        self.entries = self.decisions = 0
+        self._rows: dict[bytes, bytes] = {}
+        self._decider = Decider(partition, self._rows, "records" if first.time == "records" else "clock")
+        self._positions = dict.fromkeys(topics.INPUTS, 0)
+        self._published = dict.fromkeys(topics.OUTPUTS, 0)
+        self._writer = ""
+        self._due: deque[bytes] = deque()
+        self._look: Iterator[Any] = iter(())
+
+    def follow(self, raw: bytes, content: EntryContent) -> None:
+        """Follow one more entry.
+
+        Raises:
+            Diverged: it does not follow, or something in it cannot be derived again.
+        """
+        before = self.head
+        self.head, envelope = judge(before, before.next_offset, raw)
+        if envelope is None:
+            raise self._differs("prev, n and epoch", f"an entry after {before.hash} with n={before.n + 1}", "another")
+        if msgspec.json.encode(msgspec.json.decode(raw), order="sorted") != raw and canonical_of(raw) != raw:
+            raise self._differs("its bytes", "canonical JSON", "another form of it")
+        is_takeover = envelope.epoch != before.epoch
+        if not is_takeover and self._writer and envelope.writer != self._writer:
+            raise self._differs("writer", self._writer, envelope.writer)
+        self._writer = envelope.writer
+        if is_takeover and (content.decisions or any(run.digest is not None for run in content.runs)):
+            raise self._differs("a takeover", "no decisions and no runs", "some")
+        self._check_runs(content)
+        for number, decision in enumerate(content.decisions):
+            self._derive(number, decision)
+        self._check_end(content)
+        self.entries += 1
+
+    def _check_runs(self, content: EntryContent) -> None:
+        for run in content.runs:
+            if run.start != self._positions.get(run.topic):
+                raise self._differs(f"the runs of {run.topic}", f"from {self._positions.get(run.topic)}", run.start)
+            self._positions[run.topic] = run.end
+        self._same("positions", self._positions, content.positions)
+
+    # Decisions -----------------------------------------------------------------------------------
+
+    def _derive(self, number: int, journaled: dict[str, Any]) -> None:
+        """Derive the next decision and hold it against the journal's."""
+        cause, at = journaled["cause"], journaled["T"]
+        T = BEFORE_TIME if at is None else self._instant(at)
+        if T < self._decider.T:
+            raise self._differs(f"T of decision {number}", f"not before {self._decider.T}", at)
+        if not self._due:
+            self._queue(self._decider.advance(T, cause.get("topic"), cause.get("offset")))
+        if not self._due:
+            self._derive_record(number, journaled, T)
+        found = canonical(journaled)
+        if not self._due:
+            raise self._differs(f"decision {number} ({_named(journaled)})", "no decision", _named(journaled))
+        expected = self._due.popleft()
+        if expected != found:
+            raise self._differs(f"decision {number} ({_named(journaled)})", *_first_difference(expected, found))
+        self.decisions += 1
+
+    def _derive_record(self, number: int, journaled: dict[str, Any], T: int) -> None:
+        decider, cause = self._decider, journaled["cause"]
+        decider.T = max(decider.T, T)
+        if "dead" in journaled:
+            self._due.append(self._dead(journaled))
+        elif "tables" in cause:
+            try:
+                book = book_from_tables(cause["tables"])
+            except PolicyError as error:
+                raise self._differs(f"the book of decision {number}", "a book", str(error)) from None
+            decider.adopt(book, {key: value for key, value in cause.items() if key != "tables"})
+            self._look = decider.look_again({"topic": cause["topic"], "offset": cause["offset"], "book": book.hash}, None)
+            self._take()
+        elif "book" in cause:
+            while not self._due and next(self._look, None) is not None:
+                self._take()
+        elif "value" in cause:
+            self._derive_value(number, cause, journaled["key"])
+
+    def _derive_value(self, number: int, cause: dict[str, Any], key: Any) -> None:
+        decider = self._decider
+        platforms = decider.book.policies if decider.book is not None else {}
+        try:
+            record: Any = decode(cause["topic"], str(key).encode(), canonical(cause["value"]), platforms)
+        except InputError as error:
+            raise self._differs(f"the cause of decision {number}", "a record", f"one refused as {error.code}") from None
+        if cause["topic"] not in (topics.COUNTS, topics.FACTS):
+            raise self._differs(f"the cause of decision {number}", "a count or a fact", cause["topic"])
+        value = msgspec.Raw(canonical(record.as_value()))
+        decider.decide(record.key, record, {"topic": cause["topic"], "offset": cause["offset"], "value": value})
+        self._take()
+
+    def _dead(self, journaled: dict[str, Any]) -> bytes:
+        """Return a dead letter's decision as it must be; what it was of, only the inputs can tell."""
+        cause, letter = journaled["cause"], journaled["dead"]
+        decider = self._decider
+        same = {name: letter.get(name) for name in ("sha256", "bytes", "code")}
+        at = None if decider.T == BEFORE_TIME else journaled["T"]
+        place = {"topic": cause.get("topic"), "partition": self.partition, "offset": cause.get("offset")}
+        return canonical({**journaled, "key": None, "outputs": [], "dead": {**place, **same, "at": at}})
+
+    def _queue(self, dues: Iterable[Any]) -> None:
+        for _ in dues:
+            pass
+        self._take()
+
+    def _take(self) -> None:
+        self._due.extend(self._decider.decisions)
+        self._decider.decisions.clear()
+
+    # The end of an entry -------------------------------------------------------------------------
+
+    def _check_end(self, content: EntryContent) -> None:
+        decider = self._decider
+        if not content.more:
+            for _ in self._look:
+                pass
+            if content.T is not None:
+                self._queue(decider.advance(self._instant(content.T), None, None))
+            else:
+                self._take()
+            if self._due:
+                missed = msgspec.json.decode(self._due[0])
+                raise self._differs("its end", _named(missed), "no such decision")
+        self._same("T", None if decider.T == BEFORE_TIME else decider.T, content.T and self._instant(content.T))
+        self._same("book", decider.book.hash if decider.book is not None else None, content.book)
+        for key, packed in decider.rows.items():
+            if packed is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = packed
+        decider.begin()
+        decider.settled()
+        if not self._due:
+            self._same("next_seq", decider.sealer.next_seq, content.next_seq)
+            self._same("state_root", f"{decider.root:064x}", content.state_root)
+        for topic, seq in content.published_upto.items():
+            if not self._published.get(topic, 0) <= seq <= content.next_seq.get(topic, 0):
+                raise self._differs("published_upto", f"{self._published} or later", content.published_upto)
+        self._published = content.published_upto
+
+    def _same(self, what: str, expected: object, found: object) -> None:
+        if expected != found:
+            raise self._differs(what, expected, found)
+
+    def _instant(self, said: object) -> int:
+        try:
+            return parse(str(said))
+        except ValueError:
+            raise self._differs("an instant", "RFC 3339", said) from None
+
+    def _differs(self, what: str, expected: object, found: object) -> Diverged:
+        return Diverged(
+            f"partition {self.partition}, entry n={self.head.n}: {what} differs.\n"
+            f"  derived:   {expected}\n  journaled: {found}"
+        )
+
+
+def canonical_of(raw: bytes) -> bytes:
+    """Return the canonical form of JSON bytes whose texts may be any."""
+    return canonical(msgspec.json.decode(raw))
+
+
+def _named(decision: dict[str, Any]) -> str:
+    cause = decision["cause"]
+    for name in ("due", "book"):
+        if name in cause:
+            return f"{cause.get('kind', 'book')} {cause[name]} of {decision['key'] or 'the partition'}"
+    return f"{cause.get('topic')}[{cause.get('offset')}] of {decision['key'] or 'nobody'}"
+
+
+def _first_difference(expected: bytes, found: bytes) -> tuple[str, str]:
+    """Return the parts in which two decisions differ first, field by field."""
+    one, other = msgspec.json.decode(expected), msgspec.json.decode(found)
+    for name in sorted(one.keys() | other.keys()):
+        if one.get(name) != other.get(name):
+            return f"{name} {_brief(one.get(name))}", f"{name} {_brief(other.get(name))}"
+    return expected.decode(), found.decode()
+
+
+def _brief(value: object) -> str:
+    said = canonical(value).decode()
+    return said if len(said) <= 600 else said[:600] + "…"
+
+
+# A whole journal -------------------------------------------------------------------------------------
+
+
+def read_journal(path: Path) -> Iterator[tuple[bytes, EntryContent]]:
+    """Yield the entries of a journal file: their bytes and their contents.
+
+    Raises:
+        OperatorError: there is no such file.
+        AuditError: a line is no entry.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise OperatorError(
+            f"{path}: {error.strerror}. Name a journal file, such as journal.jsonl in the --out of a replay."
+        ) from None
+    with file:
+        for number, line in enumerate(file, 1):
+            yield read_line(line.removesuffix(b"\n"), f"{path}, line {number}")
+
+
+def read_line(raw: bytes, where: str) -> tuple[bytes, EntryContent]:
+    """Return the bytes and the content of one journal record.
+
+    Raises:
+        AuditError: it is no entry, or one that this release cannot read.
+    """
+    from schemas.journal import read_envelope  # noqa: PLC0415
+
+    envelope = read_envelope(raw)
+    if envelope is None:
+        raise AuditError(f"{where}: is no journal entry")
+    try:
+        return raw, read_content(envelope)
+    except AuditError as error:
+        raise AuditError(f"{where}: {error}") from None
+
+
+def verify(entries: Iterable[tuple[bytes, EntryContent]]) -> dict[int, Auditor]:
+    """Follow every partition of a journal to its end.
+
+    Raises:
+        AuditError: the first difference.
+    """
+    auditors: dict[int, Auditor] = {}
+    for raw, content in entries:
+        auditor = auditors.get(content.partition)
+        if auditor is None:
+            auditor = auditors[content.partition] = Auditor(content.partition, content)
+        auditor.follow(raw, content)
+    if not auditors:
+        raise AuditError("the journal holds no entry")
+    return auditors
+
+
+def verify_runs(
+    partition: int, contents: Sequence[EntryContent], inputs: dict[str, dict[int, Raw]]
+) -> int:
+    """Decide the raw inputs of one partition again in the order of the journal's runs.
+
+    Args:
+        partition: Its number.
+        contents: Its entries, in order.
+        inputs: Per input topic the raw records by offset.
+
+    Returns:
+        How many records were decided again.
+
+    Raises:
+        Diverged: a digest differs, a record is missing, or the runs lead to other decisions.
+    """
+    rows: dict[bytes, bytes] = {}
+    time = "records" if contents[0].time == "records" else "clock"
+    fold = Fold(partition, rows, time)  # type: ignore[arg-type]
+    expected: list[bytes] = []
+    records = 0
+    for entry, content in enumerate(contents):
+        expected += [canonical(decision) for decision in content.decisions]
+        derived: list[bytes] = []
+        for run in content.runs:
+            taken = _records_of(inputs.get(run.topic, {}), run.start, run.end)
+            records += len(taken)
+            digest = digest_of(taken, with_time=run.topic == topics.CLOCK)
+            if digest != run.digest:
+                raise Diverged(
+                    f"partition {partition}, entry {entry}: the inputs {run.topic} from {run.start} to "
+                    f"{run.end - 1} are not those that were journaled.\n  derived:   {digest}\n  journaled: {run.digest}"
+                )
+            for work in fold.take(run.topic, taken, run.end):
+                derived += _settle(fold, work, rows)
+        if content.more:
+            continue
+        if content.T is not None and parse(content.T) > fold.T and time == "records":
+            for work in fold.finish(parse(content.T)):
+                derived += _settle(fold, work, rows)
+        last = fold.cut()
+        if last is not None:
+            derived += _settle(fold, last, rows)
+        for number, (one, other) in enumerate(zip(derived, expected, strict=False)):
+            if one != other:
+                parts = _first_difference(one, other)
+                raise Diverged(
+                    f"partition {partition}, entry {entry}: decision {number} differs from what the inputs lead to.\n"
+                    f"  derived:   {parts[0]}\n  journaled: {parts[1]}"
+                )
+        if len(derived) != len(expected):
+            raise Diverged(
+                f"partition {partition}, entry {entry}: the inputs lead to {len(derived)} decisions, "
+                f"and {len(expected)} are journaled."
+            )
+        expected = []
+    return records
+
+
+def _records_of(by_offset: dict[int, Raw], start: int, end: int) -> list[Raw]:
+    return [by_offset[offset] for offset in range(start, end) if offset in by_offset]
+
+
+def _settle(fold: Fold, work: Any, rows: dict[bytes, bytes]) -> list[bytes]:
+    for key, packed in work.rows:
+        if packed is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = packed
+    fold.settled()
+    return list(work.decisions)
+
+
+def check_inputs(entries, files):
+    """placeholder"""
+    return {}

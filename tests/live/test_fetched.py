@@ -1,0 +1,66 @@
+import pytest
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+
+from schemas.errors import InvariantBroken, TransportError
+from streams.live.fetched import Run
+
+TOPIC = ("counts", 0)
+
+
+def batch(first, count, *, compression=0, damage=0):
+    builder = DefaultRecordBatchBuilder(2, compression, 0, -1, -1, -1, 1_000_000)
+    for n in range(count):
+        builder.append(n, 1_700_000_000_000 + n, b"key", b"value %d" % (first + n), [("header", b"1")])
+    built = builder.build()
+    built[0:8] = first.to_bytes(8, "big")  # as the broker does at append
+    if damage:
+        del built[-damage:]
+    return DefaultRecordBatch(bytes(built))
+
+
+def run(start, *batches, end=100):
+    return Run(*TOPIC, start, end, batches=list(batches), gate=None)
+
+
+def seen(records):
+    return [(record.offset, record.key, record.value) for record in records]
+
+
+def expected(first, end):
+    return [(n, b"key", b"value %d" % n) for n in range(first, end)]
+
+
+@pytest.mark.parametrize("compression", [0, 1, 2, 3, 4])
+def test_a_run_gives_the_records_of_all_its_batches_from_its_start_on(compression):
+    batches = [batch(10, 5, compression=compression), batch(20, 3, compression=compression)]
+    assert seen(run(12, *batches)) == expected(12, 15) + expected(20, 23)
+
+
+def test_a_record_has_the_time_and_the_kind_of_time_of_its_batch():
+    (record,) = run(10, batch(10, 1))
+    assert (record.timestamp, record.timestamp_type) == (1_700_000_000_000, 0)
+
+
+def test_records_can_be_asked_again_and_again():
+    it = run(11, batch(10, 5))
+    assert it.records() is it.records()
+    assert seen(it) == seen(it) == seen(it.records()) == expected(11, 15)
+
+
+def test_a_second_pass_is_refused_rather_than_empty():
+    it = run(10, batch(10, 5))
+    assert len(list(it)) == 5
+    with pytest.raises(InvariantBroken, match="once"):
+        iter(it)
+    with pytest.raises(InvariantBroken, match="once"):
+        it.records()
+
+
+def test_a_run_may_be_without_records():
+    assert run(10).records() == []
+    assert run(15, batch(10, 5)).records() == []
+
+
+def test_a_damaged_record_is_a_transport_error():
+    with pytest.raises(TransportError, match="cannot be parsed"):
+        list(run(10, batch(10, 5, damage=3)))

@@ -52,7 +52,7 @@ class TransportError(StreamsError):
     code = "transport"
 
 
-class InvariantBroken(StreamsError):  # noqa: N818 - it names a state of affairs, and style.md names it so
+class InvariantBroken(StreamsError):
     """Our own code reached what it must never reach. Nobody catches it: the worker stops."""
 
     code = "invariant"

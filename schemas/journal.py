@@ -38,7 +38,7 @@ _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-class EntryUnreadable(AuditError):  # noqa: N818 - it names a state of affairs
+class EntryUnreadable(AuditError):
     """An accepted entry whose content this release cannot handle: the reader stops (rule 3)."""
 
     code = "entry-unreadable"

@@ -35,7 +35,9 @@ REASONS: dict[str, Wording] = {
         "The count fell from {highest} to {followers} within {within_days} days: a suspected purge.",
     ),
     "displayed": Wording(("occurred_at",), "The name is displayed since {occurred_at}."),
-    "no-longer-displayed": Wording(("occurred_at",), "The name is not displayed any more since {occurred_at}."),
+    "no-longer-displayed": Wording(
+        ("occurred_at",), "The name is not displayed any more since {occurred_at}."
+    ),
     "deadline-passed": Wording(("deadline_at",), "The grace period ended at {deadline_at}."),
     "no-answer": Wording(("notified_at",), "The account was told at {notified_at} and did not answer."),
     "answered": Wording(("answer", "occurred_at"), "The account answered {answer} at {occurred_at}."),
@@ -75,7 +77,9 @@ REASONS: dict[str, Wording] = {
     "older-observation": Wording(("observed_at",), "Observed before the last count taken, at {observed_at}."),
     "too-old": Wording((), "Observed more than 30 days before the time of the partition."),
     "quiet": Wording((), "The count crosses no line and is no daily sample."),
-    "older-fact": Wording(("occurred_at",), "A fact of this type that occurred later, at {occurred_at}, was taken."),
+    "older-fact": Wording(
+        ("occurred_at",), "A fact of this type that occurred later, at {occurred_at}, was taken."
+    ),
     "repeated-fact": Wording((), "The last fact taken of this type has the same event id."),
     "unreadable": Wording(("dead_letter",), "The record cannot be read: {dead_letter}."),
     "nothing-due": Wording((), "Looked at again; nothing changes."),

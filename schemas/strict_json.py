@@ -30,7 +30,7 @@ _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _NEITHER_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
-class _Doubled(Exception):  # noqa: N818 - a signal between two functions of this module
+class _Doubled(Exception):
     """A key stands twice in one object."""
 
 

@@ -1,0 +1,12 @@
+"""Verbs: what is done with the nouns of `schemas`.
+
+The way of an event:
+live/transport (runs of raw records) -> live/intake -> core/fold -> core/decide -> ledger/step -> the topics
+
+core/       the law, pure and synchronous
+ledger/     the journal: chain, step and recovery as machines without I/O
+live/       a Faust worker: transport, table, clock, and the owner that performs what the machines name
+policies/   policy files and their loader
+replay, verify, verify_inputs, journaling   the same decisions offline, and the audit
+broker*     a local Kafka;  cli   the commands
+"""

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from schemas.errors import AuditError, InvariantBroken, OperatorError, PolicyError, TransportError
+from schemas.errors import AuditError, OperatorError, PolicyError, TransportError
 from schemas.topics import DEFAULT_PREFIX
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -36,7 +36,9 @@ Bootstrap = Annotated[
     str, typer.Option(envvar="NAMEPLATE_BOOTSTRAP", help="host:port of the broker, more separated by commas.")
 ]
 Prefix = Annotated[str, typer.Option(envvar="NAMEPLATE_PREFIX", help="Before each topic's short name.")]
-Policies = Annotated[Path | None, typer.Option(help="Directory of policy files.", show_default="the shipped book")]
+Policies = Annotated[
+    Path | None, typer.Option(help="Directory of policy files.", show_default="the shipped book")
+]
 Data = Annotated[Path, typer.Option(help="Where the broker keeps its data.")]
 Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to list.")]
 
@@ -60,10 +62,15 @@ def replay(
 ) -> None:
     """Decide offline: the same decisions as a worker, from files."""
     from streams.policies.load import load_book
-    from streams.replay import holds_books, parse_until
+    from streams.replay import parse_until
     from streams.replay import replay as run
+    from streams.replay_files import rare_topics
 
-    book = None if policies is None and holds_books(files) else load_book(policies or _shipped())
+    book = (
+        None
+        if policies is None and "policy-book" in rare_topics(files)
+        else load_book(policies or _shipped())
+    )
     counts = run(files, book, until=parse_until(until), partitions=partitions, out=to)
     _list(listing, ("topic", "records"), counts.items())
 
@@ -71,19 +78,22 @@ def replay(
 @app.command()
 def verify(
     journal_file: Annotated[Path | None, typer.Argument(metavar="[JOURNAL]", help="A journal file.")] = None,
-    inputs: Annotated[list[Path] | None, typer.Option(help="Replay files: also check the raw inputs.")] = None,
+    inputs: Annotated[
+        list[Path] | None, typer.Option(help="Replay files: also check the raw inputs.")
+    ] = None,
     bootstrap: Annotated[str | None, typer.Option(help="Read the journal from a broker instead.")] = None,
     prefix: Prefix = DEFAULT_PREFIX,
     listing: Format = "table",
 ) -> None:
     """Derive a journal again: its chain, its hashes and every decision; print the first difference."""
-    from streams.verify import check_inputs, read_journal, read_line
+    from streams.verify import read_journal, read_line
     from streams.verify import verify as run
+    from streams.verify_inputs import check_inputs
 
     if (journal_file is None) == (bootstrap is None):
         raise OperatorError("Name one journal: a file, or --bootstrap host:port.")
     if journal_file is not None:
-        entries: Iterable[Any] = list(read_journal(journal_file))
+        entries = list(read_journal(journal_file))
     else:
         from streams.live.journal import read_journals
 
@@ -125,13 +135,22 @@ def publish(
 def worker(
     bootstrap: Bootstrap = LOCAL,
     prefix: Prefix = DEFAULT_PREFIX,
-    group: Annotated[str, typer.Option(envvar="NAMEPLATE_GROUP", help="Workers of one group share the work.")] = "nameplate",
+    group: Annotated[
+        str, typer.Option(envvar="NAMEPLATE_GROUP", help="Workers of one group share the work.")
+    ] = "nameplate",
     time: Annotated[
-        Literal["wall", "records"], typer.Option(help="What moves the time: ticks, or the records of a whole history.")
+        Literal["wall", "records"],
+        typer.Option(help="What moves the time: ticks, or the records of a whole history."),
     ] = "wall",
-    until: Annotated[str | None, typer.Option(help="Where the time goes at the end of a history, RFC 3339.")] = None,
-    stop_at_end: Annotated[bool, typer.Option("--stop-at-end", help="End when all that was there is taken.")] = False,
-    session: Annotated[float, typer.Option(help="Seconds of silence after which the group drops a worker.")] = 6.0,
+    until: Annotated[
+        str | None, typer.Option(help="Where the time goes at the end of a history, RFC 3339.")
+    ] = None,
+    stop_at_end: Annotated[
+        bool, typer.Option("--stop-at-end", help="End when all that was there is taken.")
+    ] = False,
+    session: Annotated[
+        float, typer.Option(help="Seconds of silence after which the group drops a worker.")
+    ] = 6.0,
 ) -> None:
     """Run one worker; any number may run side by side."""
     from streams.live.worker import Worker, WorkerSettings
@@ -190,12 +209,17 @@ def broker_status(data: Data = DATA, listing: Format = "table") -> None:
     _list(listing, ("status", "bootstrap", "pid"), rows)
 
 
-Partitions = Annotated[int, typer.Option(min=1, help="How many, for ever: a journaled stream keeps its count.")]
+Partitions = Annotated[
+    int, typer.Option(min=1, help="How many, for ever: a journaled stream keeps its count.")
+]
 
 
 @topics.command("plan")
 def topics_plan(
-    partitions: Partitions = 4, bootstrap: Bootstrap = LOCAL, prefix: Prefix = DEFAULT_PREFIX, listing: Format = "table"
+    partitions: Partitions = 4,
+    bootstrap: Bootstrap = LOCAL,
+    prefix: Prefix = DEFAULT_PREFIX,
+    listing: Format = "table",
 ) -> None:
     """Show what would be made or changed."""
     from streams.live.topics import plan, wanted
@@ -205,7 +229,10 @@ def topics_plan(
 
 @topics.command("apply")
 def topics_apply(
-    partitions: Partitions = 4, bootstrap: Bootstrap = LOCAL, prefix: Prefix = DEFAULT_PREFIX, listing: Format = "table"
+    partitions: Partitions = 4,
+    bootstrap: Bootstrap = LOCAL,
+    prefix: Prefix = DEFAULT_PREFIX,
+    listing: Format = "table",
 ) -> None:
     """Make and change the topics until they are as planned."""
     from streams.live.topics import apply, wanted
@@ -224,7 +251,9 @@ def policy_check(directory: Annotated[Path, typer.Argument(help="Directory of po
 
 @policy.command("publish")
 def policy_publish(
-    directory: Annotated[Path | None, typer.Argument(help="Directory of policy files.", show_default="the shipped book")] = None,
+    directory: Annotated[
+        Path | None, typer.Argument(help="Directory of policy files.", show_default="the shipped book")
+    ] = None,
     bootstrap: Bootstrap = LOCAL,
     prefix: Prefix = DEFAULT_PREFIX,
 ) -> None:
@@ -264,7 +293,12 @@ def _shipped() -> Path:
 
 def _list_changes(listing: Literal["table", "json"], changes: Iterable[Any]) -> None:
     rows = [
-        (change.kind, change.spec.name, change.spec.partitions, ", ".join(f"{n}={new}" for n, _, new in change.settings))
+        (
+            change.kind,
+            change.spec.name,
+            change.spec.partitions,
+            ", ".join(f"{n}={new}" for n, _, new in change.settings),
+        )
         for change in changes
     ]
     _list(listing, ("change", "topic", "partitions", "settings"), rows)
@@ -286,16 +320,9 @@ def main() -> None:
     """Run the command line: exit 0 done, 1 the evidence does not agree, 2 the call or the environment is wrong."""
     try:
         app()
-    except AuditError as error:
-        code, said = WRONG_EVIDENCE, error
-    except (OperatorError, PolicyError, TransportError) as error:
-        code, said = WRONG_CALL, error
-    except InvariantBroken:
-        raise
-    else:
-        return
-    err.print(str(said), style="red", markup=False)
-    raise SystemExit(code)
+    except (AuditError, OperatorError, PolicyError, TransportError) as error:
+        err.print(str(error), style="red", markup=False)
+        raise SystemExit(WRONG_EVIDENCE if isinstance(error, AuditError) else WRONG_CALL) from None
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from schemas import topics
 from schemas.journal import encode_content
 from streams.core.fold import Fold, Work
@@ -9,8 +11,6 @@ from streams.core.sealing import headers_of
 from streams.ledger.chain import GENESIS, Head, judge, next_entry
 from streams.ledger.draft import Draft, Standing, content_of
 from streams.ledger.effects import Record, offsets
-
-import msgspec
 
 
 def draft_of(fold: Fold, work: Work, *, with_headers: bool, commit: bool = False) -> Draft:

@@ -19,7 +19,7 @@ from schemas.wire import Raw, canonical, decode
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
-from streams.replay_files import Line, read_lines
+from streams.replay_files import Line, rare_topics, read_lines
 
 WRITER = "replay"
 RUN_RECORDS = 4096
@@ -159,7 +159,9 @@ class Replay:
         """Bring all partitions to the common T, and to `until`; then journal what is left."""
         for partition in self.partitions:
             partition.flush()
-        end = max([partition.fold.T for partition in self.partitions] + ([until] if until is not None else []))
+        end = max(
+            [partition.fold.T for partition in self.partitions] + ([until] if until is not None else [])
+        )
         for partition in self.partitions:
             if self.time == "records" or until is not None:
                 partition.advance(end if self.time == "records" else max(partition.fold.T, until or end))
@@ -187,7 +189,8 @@ class Replay:
     def _partition(self, line: Line) -> Partition:
         number = line.partition
         if number is None:
-            number = partition_of(line.key, len(self.partitions)) if line.key is not None else 0
+            dealt = len(self.partitions) > 1
+            number = partition_of(line.key, len(self.partitions)) if dealt and line.key is not None else 0
         if number >= len(self.partitions):
             raise OperatorError(
                 f"{line.file}:{line.number}: names partition {number}, and the replay has "
@@ -228,7 +231,7 @@ def replay(
     Raises:
         OperatorError: a file or a line is not of the form of replay files.
     """
-    time: Time = "clock" if has_clock(files) else "records"
+    time: Time = "clock" if topics.CLOCK in rare_topics(files) else "records"
     outputs = Outputs(out)
     try:
         run = Replay(time, partitions, book, outputs)
@@ -245,16 +248,6 @@ def replay(
     return outputs.counts
 
 
-def has_clock(files: Sequence[Path]) -> bool:
-    """Return whether any file holds a clock line, whatever else is in it."""
-    return any(line.topic == topics.CLOCK for line in read_lines(files))
-
-
-def holds_books(files: Sequence[Path]) -> bool:
-    """Return whether any file holds a policy-book line."""
-    return any(line.topic == topics.BOOKS for line in read_lines(files))
-
-
 def parse_until(said: str | None) -> int | None:
     """Return the instant of `--until`.
 
@@ -266,4 +259,6 @@ def parse_until(said: str | None) -> int | None:
     try:
         return parse(said)
     except ValueError as error:
-        raise OperatorError(f"--until {said}: {error}. Write it like {text(1_704_153_600_000_000)}.") from error
+        raise OperatorError(
+            f"--until {said}: {error}. Write it like {text(1_704_153_600_000_000)}."
+        ) from error

@@ -68,6 +68,8 @@ _FORM = 'A line is {"topic": …, "value": {…}}, with a topic of ' + ", ".join
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)|[][{},:]', re.DOTALL)
 
+_RARE = re.compile(rb'"clock"|"policy-book"|\\')  # a backslash may spell either in another way
+
 _written = msgspec.json.Decoder(_Written).decode
 _identity = msgspec.json.Decoder(_Identity).decode
 
@@ -78,14 +80,34 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
     Raises:
         OperatorError: a file cannot be read, or a line is not of the form; it names both.
     """
+    for path, number, text in _texts(paths):
+        line = _line(path, number, text)
+        if line is not None:
+            yield line
+
+
+def rare_topics(paths: Iterable[Path]) -> set[str]:
+    """Return which of the topics `clock` and `policy-book` any line names, at the price of a look at each line.
+
+    Raises:
+        OperatorError: a file cannot be read, or a line that may name one is not of the form.
+    """
+    found = set()
+    for path, number, text in _texts(paths):
+        if _RARE.search(text):
+            line = _line(path, number, text)
+            if line is not None and line.topic in (topics.CLOCK, topics.BOOKS):
+                found.add(line.topic)
+    return found
+
+
+def _texts(paths: Iterable[Path]) -> Iterator[tuple[Path, int, bytes]]:
     for path in paths:
         number = 0
         try:
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
                 for number, text in enumerate(file, 1):
-                    line = _line(path, number, text)
-                    if line is not None:
-                        yield line
+                    yield path, number, text
         except (OSError, EOFError, zlib.error) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise OperatorError(

@@ -3,26 +3,24 @@
 Theory of operation. An auditor follows each partition's chain with the predicate that every reader
 uses, and lets a `Decider` derive every decision again from the cause that the journal shows in full.
 What is due is derived without being told, so a decision that was left out is found as well as one
-that was changed, also when somebody chained everything anew behind it. With the raw inputs the runs'
-digests are checked, and whole runs are decided again: then what was quiet is proven, too.
+that was changed, also when somebody chained everything anew behind it.
+What was quiet only the raw inputs can prove: see verify_inputs.py.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from schemas import topics
-from schemas.digest import digest_of
 from schemas.errors import AuditError, InputError, OperatorError, PolicyError
 from schemas.instant import parse
-from schemas.journal import EntryContent, read_content
+from schemas.journal import EntryContent, read_content, read_envelope
 from schemas.policy import book_from_tables
-from schemas.wire import Raw, canonical, decode
+from schemas.wire import canonical, decode
 from streams.core.decider import BEFORE_TIME, Decider
-from streams.core.fold import Fold
 from streams.ledger.chain import GENESIS, judge
 
 
@@ -61,7 +59,9 @@ class Auditor:
         before = self.head
         self.head, envelope = judge(before, before.next_offset, raw)
         if envelope is None:
-            raise self._differs("prev, n and epoch", f"an entry after {before.hash} with n={before.n + 1}", "another")
+            raise self._differs(
+                "prev, n and epoch", f"an entry after {before.hash} with n={before.n + 1}", "another"
+            )
         if msgspec.json.encode(msgspec.json.decode(raw), order="sorted") != raw and canonical_of(raw) != raw:
             raise self._differs("its bytes", "canonical JSON", "another form of it")
         is_takeover = envelope.epoch != before.epoch
@@ -79,7 +79,9 @@ class Auditor:
     def _check_runs(self, content: EntryContent) -> None:
         for run in content.runs:
             if run.start != self._positions.get(run.topic):
-                raise self._differs(f"the runs of {run.topic}", f"from {self._positions.get(run.topic)}", run.start)
+                raise self._differs(
+                    f"the runs of {run.topic}", f"from {self._positions.get(run.topic)}", run.start
+                )
             self._positions[run.topic] = run.end
         self._same("positions", self._positions, content.positions)
 
@@ -97,10 +99,10 @@ class Auditor:
             self._derive_record(number, journaled, T)
         found = canonical(journaled)
         if not self._due:
-            raise self._differs(f"decision {number} ({_named(journaled)})", "no decision", _named(journaled))
+            raise self._differs(f"decision {number} ({named(journaled)})", "no decision", named(journaled))
         expected = self._due.popleft()
         if expected != found:
-            raise self._differs(f"decision {number} ({_named(journaled)})", *_first_difference(expected, found))
+            raise self._differs(f"decision {number} ({named(journaled)})", *first_difference(expected, found))
         self.decisions += 1
 
     def _derive_record(self, number: int, journaled: dict[str, Any], T: int) -> None:
@@ -114,7 +116,9 @@ class Auditor:
             except PolicyError as error:
                 raise self._differs(f"the book of decision {number}", "a book", str(error)) from None
             decider.adopt(book, {key: value for key, value in cause.items() if key != "tables"})
-            self._look = decider.look_again({"topic": cause["topic"], "offset": cause["offset"], "book": book.hash}, None)
+            self._look = decider.look_again(
+                {"topic": cause["topic"], "offset": cause["offset"], "book": book.hash}, None
+            )
             self._take()
         elif "book" in cause:
             while not self._due and next(self._look, None) is not None:
@@ -128,11 +132,15 @@ class Auditor:
         try:
             record: Any = decode(cause["topic"], str(key).encode(), canonical(cause["value"]), platforms)
         except InputError as error:
-            raise self._differs(f"the cause of decision {number}", "a record", f"one refused as {error.code}") from None
+            raise self._differs(
+                f"the cause of decision {number}", "a record", f"one refused as {error.code}"
+            ) from None
         if cause["topic"] not in (topics.COUNTS, topics.FACTS):
             raise self._differs(f"the cause of decision {number}", "a count or a fact", cause["topic"])
         value = msgspec.Raw(canonical(record.as_value()))
-        decider.decide(record.key, record, {"topic": cause["topic"], "offset": cause["offset"], "value": value})
+        decider.decide(
+            record.key, record, {"topic": cause["topic"], "offset": cause["offset"], "value": value}
+        )
         self._take()
 
     def _dead(self, journaled: dict[str, Any]) -> bytes:
@@ -166,8 +174,10 @@ class Auditor:
                 self._take()
             if self._due:
                 missed = msgspec.json.decode(self._due[0])
-                raise self._differs("its end", _named(missed), "no such decision")
-        self._same("T", None if decider.T == BEFORE_TIME else decider.T, content.T and self._instant(content.T))
+                raise self._differs("its end", named(missed), "no such decision")
+        self._same(
+            "T", None if decider.T == BEFORE_TIME else decider.T, content.T and self._instant(content.T)
+        )
         self._same("book", decider.book.hash if decider.book is not None else None, content.book)
         for key, packed in decider.rows.items():
             if packed is None:
@@ -206,7 +216,8 @@ def canonical_of(raw: bytes) -> bytes:
     return canonical(msgspec.json.decode(raw))
 
 
-def _named(decision: dict[str, Any]) -> str:
+def named(decision: dict[str, Any]) -> str:
+    """Return a decision in a few words: its cause and its account."""
     cause = decision["cause"]
     for name in ("due", "book"):
         if name in cause:
@@ -214,7 +225,7 @@ def _named(decision: dict[str, Any]) -> str:
     return f"{cause.get('topic')}[{cause.get('offset')}] of {decision['key'] or 'nobody'}"
 
 
-def _first_difference(expected: bytes, found: bytes) -> tuple[str, str]:
+def first_difference(expected: bytes, found: bytes) -> tuple[str, str]:
     """Return the parts in which two decisions differ first, field by field."""
     one, other = msgspec.json.decode(expected), msgspec.json.decode(found)
     for name in sorted(one.keys() | other.keys()):
@@ -255,8 +266,6 @@ def read_line(raw: bytes, where: str) -> tuple[bytes, EntryContent]:
     Raises:
         AuditError: it is no entry, or one that this release cannot read.
     """
-    from schemas.journal import read_envelope  # noqa: PLC0415
-
     envelope = read_envelope(raw)
     if envelope is None:
         raise AuditError(f"{where}: is no journal entry")
@@ -281,81 +290,3 @@ def verify(entries: Iterable[tuple[bytes, EntryContent]]) -> dict[int, Auditor]:
     if not auditors:
         raise AuditError("the journal holds no entry")
     return auditors
-
-
-def verify_runs(
-    partition: int, contents: Sequence[EntryContent], inputs: dict[str, dict[int, Raw]]
-) -> int:
-    """Decide the raw inputs of one partition again in the order of the journal's runs.
-
-    Args:
-        partition: Its number.
-        contents: Its entries, in order.
-        inputs: Per input topic the raw records by offset.
-
-    Returns:
-        How many records were decided again.
-
-    Raises:
-        Diverged: a digest differs, a record is missing, or the runs lead to other decisions.
-    """
-    rows: dict[bytes, bytes] = {}
-    time = "records" if contents[0].time == "records" else "clock"
-    fold = Fold(partition, rows, time)  # type: ignore[arg-type]
-    expected: list[bytes] = []
-    records = 0
-    for entry, content in enumerate(contents):
-        expected += [canonical(decision) for decision in content.decisions]
-        derived: list[bytes] = []
-        for run in content.runs:
-            taken = _records_of(inputs.get(run.topic, {}), run.start, run.end)
-            records += len(taken)
-            digest = digest_of(taken, with_time=run.topic == topics.CLOCK)
-            if digest != run.digest:
-                raise Diverged(
-                    f"partition {partition}, entry {entry}: the inputs {run.topic} from {run.start} to "
-                    f"{run.end - 1} are not those that were journaled.\n  derived:   {digest}\n  journaled: {run.digest}"
-                )
-            for work in fold.take(run.topic, taken, run.end):
-                derived += _settle(fold, work, rows)
-        if content.more:
-            continue
-        if content.T is not None and parse(content.T) > fold.T and time == "records":
-            for work in fold.finish(parse(content.T)):
-                derived += _settle(fold, work, rows)
-        last = fold.cut()
-        if last is not None:
-            derived += _settle(fold, last, rows)
-        for number, (one, other) in enumerate(zip(derived, expected, strict=False)):
-            if one != other:
-                parts = _first_difference(one, other)
-                raise Diverged(
-                    f"partition {partition}, entry {entry}: decision {number} differs from what the inputs lead to.\n"
-                    f"  derived:   {parts[0]}\n  journaled: {parts[1]}"
-                )
-        if len(derived) != len(expected):
-            raise Diverged(
-                f"partition {partition}, entry {entry}: the inputs lead to {len(derived)} decisions, "
-                f"and {len(expected)} are journaled."
-            )
-        expected = []
-    return records
-
-
-def _records_of(by_offset: dict[int, Raw], start: int, end: int) -> list[Raw]:
-    return [by_offset[offset] for offset in range(start, end) if offset in by_offset]
-
-
-def _settle(fold: Fold, work: Any, rows: dict[bytes, bytes]) -> list[bytes]:
-    for key, packed in work.rows:
-        if packed is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = packed
-    fold.settled()
-    return list(work.decisions)
-
-
-def check_inputs(entries, files):
-    """placeholder"""
-    return {}

@@ -92,7 +92,9 @@ def load(directory: Path) -> dict[str, Policy]:
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    both = {key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if _tables(under, over, key)}
+    both = {
+        key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if _tables(under, over, key)
+    }
     return {**under, **over, **both}
 
 
@@ -177,7 +179,13 @@ class Row:
     last_end: str = ""
 
     def of(self, name: str) -> Any:
-        unknown = {"owner": "individual", "self_media": True, "daily_life": False, "subjects": {}, "status": "active"}
+        unknown = {
+            "owner": "individual",
+            "self_media": True,
+            "daily_life": False,
+            "subjects": {},
+            "status": "active",
+        }
         return self.profile.get(name, unknown[name])
 
 
@@ -200,6 +208,7 @@ class World:
         """Move T, and fire whatever is due at or before it."""
         if self.T is None:
             self.T = target
+        self._arrive(self.T)        # a decision may have planned something for its own T
         target = max(self.T, target)
         while not self.clock and (stop := self._next_stop(target)) is not None:
             self._arrive(max(self.T, stop))
@@ -371,7 +380,9 @@ class World:
             before, obligation.deadline = obligation.deadline, until
             obligation.left += until - before
             self._plan_reminders(obligation)
-            self._put(row, self.T, "grace-extended", previous_deadline_at=said(before), deadline_at=said(until))
+            self._put(
+                row, self.T, "grace-extended", previous_deadline_at=said(before), deadline_at=said(until)
+            )
 
     # -------------------------------------------------------------------------------------- the clock
 
@@ -441,7 +452,12 @@ class World:
         for phase in policy.phases:
             since = self._reached_since(row, phase)
             is_confirmed = since is not None and (not policy.dwell or since + policy.dwell <= instant)
-            if is_confirmed and phase.in_force(instant) and phase.in_force(self.T) and self._covers(row, phase):
+            if (
+                is_confirmed
+                and phase.in_force(instant)
+                and phase.in_force(self.T)
+                and self._covers(row, phase)
+            ):
                 reached.append(phase)
         if reached:
             self._open(row, instant, max(reached, key=lambda phase: phase.threshold))
@@ -507,7 +523,9 @@ class World:
             return
         why = "declined" if obligation.answer == "decline" else "no-reply"
         self._put(row, instant, "grace-ended", outcome=outcome)
-        self._put(row, instant, "restriction-imposed", measures=policy.impose, untouched=policy.untouched, why=why)
+        self._put(
+            row, instant, "restriction-imposed", measures=policy.impose, untouched=policy.untouched, why=why
+        )
         obligation.restricted = True
         obligation.stopped_by = []
 
@@ -562,7 +580,9 @@ class World:
         found = []
         for key in sorted(self.known):
             one: dict[str, Any] = {"platform": key[0], "account_id": key[1]}
-            found.append({**one, **self._status(self.rows[key])} if key in self.rows else {**one, "gone": True})
+            found.append(
+                {**one, **self._status(self.rows[key])} if key in self.rows else {**one, "gone": True}
+            )
         return found
 
     def _status(self, row: Row) -> dict[str, Any]:
@@ -585,7 +605,7 @@ class World:
         if row.waived_until is not None:
             return "waived"
         if row.displayed:
-            return None     # met, or clear where nothing was ever due: the contract does not say
+            return None  # met, or clear where nothing was ever due: the contract does not say
         policy = self.book[row.platform]
         phases = [phase for phase in policy.phases if self._reached_since(row, phase) is not None]
         if not policy.dwell or not phases:

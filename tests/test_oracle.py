@@ -33,7 +33,7 @@ def compare() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["acceptance_compare"] = module      # its dataclass looks itself up
+    sys.modules["acceptance_compare"] = module  # its dataclass looks itself up
     spec.loader.exec_module(module)
     return module
 
@@ -55,7 +55,11 @@ def test_the_oracle_decides_as_the_acceptance_case_says(name: str, compare: Modu
         pytest.skip("a refused call: the oracle decides, and refuses nothing")
     world: World = expected(load(ACCEPTANCE / "books" / case["book"]), lines_of(folder), case.get("until"))
     wanted = compare.Answer(
-        0, "", compare.read_lines(folder / "expected.jsonl"), compare.read_lines(folder / "status.jsonl"), case["dead"]
+        0,
+        "",
+        compare.read_lines(folder / "expected.jsonl"),
+        compare.read_lines(folder / "status.jsonl"),
+        case["dead"],
     )
     status = [
         {"key": f"{one['platform']}:{one['account_id']}", "value": None if one.get("gone") else one}

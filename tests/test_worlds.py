@@ -53,7 +53,9 @@ def given(out: Path) -> list[dict[str, Any]]:
             seen.setdefault(record["obligation_id"], len(seen) + 1)
         record["obligation"] = seen.get(record["obligation_id"], 0)
         named = [reason for reason in record["reasons"] if reason["code"] == "suspected-purge"]
-        record["purge"] = sorted({value for reason in named for value in reason.values() if type(value) is int})
+        record["purge"] = sorted(
+            {value for reason in named for value in reason.values() if type(value) is int}
+        )
     return records
 
 
@@ -90,7 +92,9 @@ def first_difference(one: World, directory: Path) -> str:
                 shown = left[0].keys() if left else {*right[0]} - {"id", "book", "seq", "partition"}
                 short = {name: right[0].get(name) for name in shown} if right else "nothing"
                 when = min(record["decided_at"] for record in (*left, *right))
-                found.append((when, f"{place} #{n + 1}\n  oracle  {left[0] if left else 'nothing'}\n  program {short}"))
+                found.append(
+                    (when, f"{place} #{n + 1}\n  oracle  {left[0] if left else 'nothing'}\n  program {short}")
+                )
                 break
     dead = [letter["code"] for letter in records_of(out, "dead-letters")]
     if sorted(dead) != sorted(judged.dead):
@@ -109,8 +113,11 @@ def status_differences(wanted: list[dict[str, Any]], out: Path) -> list[str]:
     found = []
     for one in wanted:
         got = last.get((one["platform"], one["account_id"]))
-        same = got is None if one.get("gone") else got is not None and is_same(
-            {name: value for name, value in one.items() if value is not None}, got
+        same = (
+            got is None
+            if one.get("gone")
+            else got is not None
+            and is_same({name: value for name, value in one.items() if value is not None}, got)
         )
         if not same:
             found.append(f"account-status\n  oracle  {one}\n  program {got}")

@@ -13,7 +13,12 @@ from typing import Any
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SUBJECTS = ("finance", "law", "medical", "food")
-STEP_HOURS = (0, 0, 0, 1, 6, 12, 24, 24, 24, 48, 72, 240)
+PACES = (
+    (0, 0, 0, 1, 6, 12, 24, 24, 24, 48, 72, 240),
+    (0, 0, 24, 24, 24, 24, 48, 72, 120),
+    (0, 0, 6, 6, 12, 24),
+)
+"""Hours from one line to the next: of every kind; whole days only; several lines a day."""
 SLIPS = (timedelta(0),) * 12 + (timedelta(seconds=1), timedelta(seconds=-1), timedelta(microseconds=1))
 
 
@@ -73,7 +78,9 @@ def policy(random: Random, platform: str) -> dict[str, Any]:
         "platform": platform,
         "version": f"{platform}.1",
         "scope": {
-            "owners": random.choice((["individual", "organisation"], ["individual", "organisation"], ["individual"])),
+            "owners": random.choice(
+                (["individual", "organisation"], ["individual", "organisation"], ["individual"])
+            ),
             "subjects": random.choice(([], [], ["finance", "law"], ["finance", "law", "medical"])),
             "min_subject_share": random.choice((0.3, 0.3, 0.5, 0, 1)),
             "exempt_daily_life": random.random() < 0.5,
@@ -91,15 +98,28 @@ def policy(random: Random, platform: str) -> dict[str, Any]:
         "watch": {"floor_share": random.choice((0.8, 0.8, 0.5, 1, 0.9999))},
     }
     if random.random() < 0.8:
-        tables["purge"] = {"drop_share": random.choice((0.2, 0.1, 0.5)), "within_days": random.choice((1, 7, 30))}
+        tables["purge"] = {
+            "drop_share": random.choice((0.2, 0.1, 0.5)),
+            "within_days": random.choice((1, 7, 30)),
+        }
     thresholds = random.sample((1_000_000, 500_000, 700_000, 999), random.choice((1, 1, 2, 2, 2, 3)))
     tables["phase"] = [phase(random, f"p{n}", threshold) for n, threshold in enumerate(thresholds, 1)]
+    if len(thresholds) > 1 and random.random() < 0.3:
+        one, other = tables["phase"][:2]  # one hands over to the other
+        other["from"] = one["until"] = text(START + timedelta(days=random.choice((5, 10, 15))))
+        one["from"] = text(START - timedelta(days=60))
+        other.pop("until", None)
     return tables
 
 
 def phase(random: Random, name: str, threshold: int) -> dict[str, Any]:
     begins = START + timedelta(days=random.choice((-60, -60, -3, 0, 2, 5, 10, 20)))
-    one: dict[str, Any] = {"id": name, "threshold": threshold, "op": random.choice((">=", ">=", ">")), "from": text(begins)}
+    one: dict[str, Any] = {
+        "id": name,
+        "threshold": threshold,
+        "op": random.choice((">=", ">=", ">")),
+        "from": text(begins),
+    }
     if random.random() < 0.4:
         ends = begins + timedelta(days=random.choice((1, 5, 10, 20, 62, 70)))
         one["until"] = text(ends)
@@ -126,6 +146,11 @@ class Story:
     accounts: list[tuple[str, str]]
     now: datetime = START
     written: int = 0
+    last_tick: datetime | None = None
+    is_neat: bool = False
+    """Whether records come as they happen, with none too late and none beside its hour."""
+    moods: tuple[int, int, int, int] = (4, 3, 3, 5)
+    """How often a fact is of the profile, an answer, a display, an adjudication."""
     last_count: dict[tuple[str, str], int] = field(default_factory=dict)
     last_event: dict[tuple[str, str, str], str] = field(default_factory=dict)
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -136,8 +161,16 @@ class Story:
 
     def instant(self) -> datetime:
         """Usually now, sometimes long ago, an hour ago, or ahead of what came before."""
+        now = self.now
+        if self.last_tick is not None:      # a day ahead of T is too far; a while ahead is what clocks do
+            now = min(now, self.last_tick + timedelta(hours=self.random.choice((0, 0, 0, 0, 1, 24))))
+        if self.is_neat:
+            return now
         back = self.random.choice((0,) * 14 + (1, 6, 24, 48, 29 * 24, 30 * 24, 31 * 24))
-        return self.now - timedelta(hours=back) + self.random.choice(SLIPS)
+        return now - timedelta(hours=back) + self.random.choice(SLIPS)
+
+    def instant_of_a_tick(self) -> datetime:
+        return self.now if self.is_neat else self.now + self.random.choice(SLIPS)
 
     def soon(self) -> datetime:
         """An instant for an `until`: about now, before or after it."""
@@ -151,7 +184,9 @@ def counts_of_interest(tables: dict[str, Any]) -> list[int]:
     lowest = min(one["threshold"] for one in tables["phase"])
     lines = [lowest * tables["watch"]["floor_share"]]
     for one in tables["phase"]:
-        lines += [one["threshold"]] * 2 + [one["threshold"] * (100 - tables["confirm"]["hysteresis_pct"]) / 100]
+        lines += [one["threshold"]] * 2 + [
+            one["threshold"] * (100 - tables["confirm"]["hysteresis_pct"]) / 100
+        ]
     for line in lines:
         found += [max(0, round(line) + step) for step in (-1, 0, 0, 1)]
     for share in (0.5, 0.8, 0.9, 1.25, 1.5):
@@ -163,7 +198,16 @@ def count(story: Story, account: tuple[str, str]) -> dict[str, Any]:
     random, last = story.random, story.last_count.get(account)
     choices = counts_of_interest(story.policies[account[0]])
     if last:
-        choices += [last, last, last + 1, last * 4 // 5, last * 4 // 5 + 1, last * 9 // 10, last // 2, last // 2 + 1]
+        choices += [
+            last,
+            last,
+            last + 1,
+            last * 4 // 5,
+            last * 4 // 5 + 1,
+            last * 9 // 10,
+            last // 2,
+            last // 2 + 1,
+        ]
     high = [one for one in choices if one >= min(p["threshold"] for p in story.policies[account[0]]["phase"])]
     followers = random.choice(high if random.random() < 0.5 else choices)
     story.last_count[account] = followers
@@ -173,8 +217,8 @@ def count(story: Story, account: tuple[str, str]) -> dict[str, Any]:
 
 def fact(story: Story, account: tuple[str, str]) -> dict[str, Any]:
     random = story.random
-    makers = (_profile,) * 4 + (_answer,) * 3 + (_display,) * 3 + (_adjudication,) * 5
-    own = random.choice(makers)(story)
+    (maker,) = random.choices((_profile, _answer, _display, _adjudication), story.moods)
+    own = maker(story)
     value = {**_who(story, account), "occurred_at": text(story.instant()), **own}
     place = (*account, own["type"])
     if random.random() < 0.05 and place in story.last_event:
@@ -192,7 +236,9 @@ def _profile(story: Story) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "owner": random.choice(("individual", "organisation", "organisation", "government", "news_media")),
         "self_media": random.random() < 0.8,
-        "subjects": {name: random.choice((0.1, 0.15, 0.3, 0.2999, 0.6, 1)) for name in random.sample(SUBJECTS, 2)},
+        "subjects": {
+            name: random.choice((0.1, 0.15, 0.3, 0.2999, 0.6, 1)) for name in random.sample(SUBJECTS, 2)
+        },
         "daily_life": random.random() < 0.4,
         "verified": random.random() < 0.5,
         "status": random.choice(("active", "active", "active", "suspended", "suspended", "deleted")),
@@ -212,7 +258,9 @@ def _display(story: Story) -> dict[str, Any]:
 
 
 def _adjudication(story: Story) -> dict[str, Any]:
-    ruling = story.random.choice(("waive", "revoke", "hold", "hold", "release", "release", "extend", "extend"))
+    ruling = story.random.choice(
+        ("waive", "revoke", "hold", "hold", "release", "release", "extend", "extend")
+    )
     own = {"type": "adjudication-made", "ruling": ruling, "reason_code": "case-7"}
     if ruling == "extend" or (ruling == "waive" and story.random.random() < 0.75):
         own["until"] = text(story.soon())
@@ -222,7 +270,10 @@ def _adjudication(story: Story) -> dict[str, Any]:
 def unreadable(story: Story, account: tuple[str, str]) -> dict[str, Any]:
     """A record that would decide a lot, were it not for one mistake in it."""
     far = text(story.now + timedelta(days=400))
-    line = {"topic": "follower-counts", "value": {**_who(story, account), "followers": 5_000_000, "observed_at": far}}
+    line = {
+        "topic": "follower-counts",
+        "value": {**_who(story, account), "followers": 5_000_000, "observed_at": far},
+    }
     value = line["value"]
     changes: list[dict[str, Any]] = [
         {"colour": "red"}, {"followers": -1}, {"followers": "many"}, {"followers": 1.0}, {"platform": "elsewhere"},
@@ -245,19 +296,27 @@ def world(seed: int) -> World:
     story = Story(random, policies, [(random.choice(platforms), name) for name in names])
     ticks = random.choice(("none", "none", "none", "fine", "coarse", "coarse"))
     left = 0.0
+    story.is_neat = random.random() < 0.5
+    pace = random.choice(PACES)
+    story.moods = random.choice(((4, 3, 3, 5), (1, 6, 1, 6), (8, 1, 1, 2), (1, 1, 1, 12), (3, 3, 1, 3)))
+    favourite = random.choice((0, 0, 0.6))
     if ticks != "none":
+        story.last_tick = START
         story.lines.append({"topic": "clock", "value": {"at": text(START)}})
     facts = random.choice((0.3, 0.5, 0.7))
     for _ in range(random.randint(5, 60)):
-        step = timedelta(hours=random.choice(STEP_HOURS) if random.random() < 0.97 else 40 * 24)
+        step = timedelta(hours=random.choice(pace) if random.random() < 0.97 else 40 * 24)
         story.now += step
         left -= step / timedelta(days=1)
         if ticks == "fine" or (ticks == "coarse" and left <= 0):
-            story.lines.append({"topic": "clock", "value": {"at": text(story.now + random.choice(SLIPS))}})
+            story.last_tick = story.instant_of_a_tick()
+            story.lines.append({"topic": "clock", "value": {"at": text(story.last_tick)}})
             left = random.choice((1, 3, 7, 20))
-        account = random.choice(story.accounts)
+        account = story.accounts[0] if random.random() < favourite else random.choice(story.accounts)
         if random.random() < 0.03:
             story.lines.append(unreadable(story, account))
         story.lines.append((fact if random.random() < facts else count)(story, account))
     until = story.now + timedelta(days=random.choice((-3, 0, 1, 5, 12, 40)))
-    return World(seed, policies, story.lines, text(until) if random.random() < 0.9 else None, random.choice((1, 1, 3)))
+    return World(
+        seed, policies, story.lines, text(until) if random.random() < 0.9 else None, random.choice((1, 1, 3))
+    )

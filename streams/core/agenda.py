@@ -30,7 +30,9 @@ class Agenda:
         self._bounds: list[tuple[int, str, int]] = []
         self.next_at = FOREVER
 
-    def rebuild(self, book: PolicyBook, rows: Iterable[tuple[bytes, Row]], after: int, cursor: Due | None) -> None:
+    def rebuild(
+        self, book: PolicyBook, rows: Iterable[tuple[bytes, Row]], after: int, cursor: Due | None
+    ) -> None:
         """Plan everything anew.
 
         Args:
@@ -98,7 +100,11 @@ class Agenda:
             platform, _, account_id = key.decode().partition(":")
             if platform in accounts:
                 accounts[platform].append(account_id)
-        return [Due(at, platform, account, rank) for at, platform, rank in bounds for account in accounts[platform]]
+        return [
+            Due(at, platform, account, rank)
+            for at, platform, rank in bounds
+            for account in accounts[platform]
+        ]
 
     def _look(self) -> None:
         heap = self._heap[0].due if self._heap else FOREVER

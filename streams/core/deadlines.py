@@ -48,7 +48,9 @@ def deadline_of(grace: Grace, notified_at: int) -> int:
 
 def reminders_of(grace: Grace, deadline_at: int, after: int) -> tuple[tuple[int, int], ...]:
     """Return the reminders of a deadline that lie strictly after an instant, earliest first."""
-    planned = ((deadline_at - days * DAY, days) for days in sorted(set(grace.reminders_days_before), reverse=True))
+    planned = (
+        (deadline_at - days * DAY, days) for days in sorted(set(grace.reminders_days_before), reverse=True)
+    )
     return tuple((at, days) for at, days in planned if at > after)
 
 

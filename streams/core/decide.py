@@ -16,8 +16,14 @@ import msgspec
 
 from schemas import topics
 from schemas.account import NO_COUNT, Profile, Row
+from schemas.inputs import (
+    AdjudicationMade,
+    AnswerGiven,
+    FollowerCountChanged,
+    NameDisplayChanged,
+    ProfileChanged,
+)
 from schemas.instant import DAY, text
-from schemas.inputs import AdjudicationMade, AnswerGiven, FollowerCountChanged, NameDisplayChanged, ProfileChanged
 from schemas.policy import Phase, Policy, PolicyBook
 from schemas.reasons import Reason, reason
 from schemas.wire import canonical, sha256_hex
@@ -222,7 +228,9 @@ def _record_answer(case: Case, fact: AnswerGiven) -> None:
 
 def _refuses_at_once(case: Case) -> bool:
     return (
-        case.open.answer == "decline" and case.policy is not None and case.policy.measures.on_decline == "at-once"
+        case.open.answer == "decline"
+        and case.policy is not None
+        and case.policy.measures.on_decline == "at-once"
     )
 
 
@@ -394,7 +402,11 @@ def _begin(case: Case, record: Input) -> None:
         return
     reasons = [
         reason(
-            "threshold-reached", followers=row.followers, op=phase.op, threshold=phase.threshold, phase=phase.id
+            "threshold-reached",
+            followers=row.followers,
+            op=phase.op,
+            threshold=phase.threshold,
+            phase=phase.id,
         )
     ]
     if policy.confirm.dwell_days:
@@ -425,4 +437,3 @@ def cause_of(record: Input) -> dict[str, str]:
             return {"topic": topics.COUNTS, "event_id": record.event_id}
         case _:
             return {"topic": topics.FACTS, "event_id": record.event_id}
-

@@ -124,7 +124,9 @@ class Decider:
             self.T = max(self.T, to)
         while (due := self.agenda.pop(max(to, self.T))) is not None:
             self.T = max(self.T, due.due)
-            self.decide(due.key, due, {"due": text(due.due), "kind": due.kind, "topic": topic, "offset": offset})
+            self.decide(
+                due.key, due, {"due": text(due.due), "kind": due.kind, "topic": topic, "offset": offset}
+            )
             yield Cursor(topic, offset, text(due.due), due.key, due.kind)
         self.T = max(self.T, to)
 
@@ -136,7 +138,9 @@ class Decider:
             cause: The record that brought it: topic, offset and hash.
         """
         self.use(book)
-        self.note(None, {**cause, "tables": raw(canonical(book.tables))}, [reason("book-adopted", book=book.hash)])
+        self.note(
+            None, {**cause, "tables": raw(canonical(book.tables))}, [reason("book-adopted", book=book.hash)]
+        )
 
     def look_again(self, cause: Cause, done: str | None) -> Iterator[Cursor]:
         """Decide again for every row under the book that was adopted, in the order of platform and account.
@@ -199,7 +203,14 @@ class Decider:
     ) -> None:
         """Keep a decision as the journal shows it."""
         at = time_text(None if self.T == BEFORE_TIME else self.T)
-        decision = {"T": at, "cause": cause, "key": key, "before": before, "reasons": reasons, "outputs": outputs}
+        decision = {
+            "T": at,
+            "cause": cause,
+            "key": key,
+            "before": before,
+            "reasons": reasons,
+            "outputs": outputs,
+        }
         encoded = assembled({**decision, **extra})
         self.decisions.append(encoded)
         self.bytes += len(encoded)
@@ -238,4 +249,4 @@ def place_of(key: bytes) -> tuple[str, str]:
 def _due_of(cursor: Cursor | None) -> Due | None:
     if cursor is None or cursor.due is None or cursor.key is None or cursor.kind is None:
         return None
-    return Due(parse(cursor.due), *place_of(cursor.key.encode()), KINDS.index(cursor.kind))  # type: ignore[arg-type]
+    return Due(parse(cursor.due), *place_of(cursor.key.encode()), KINDS.index(cursor.kind))

@@ -153,7 +153,9 @@ class Fold:
         if records and records[0].offset < self.positions[topic]:
             raise InvariantBroken(f"records of {topic} from before its position {self.positions[topic]}")
         if self._unfinished is not None and self._unfinished.topic != topic:
-            raise InvariantBroken(f"the record of {self._unfinished.topic} is unfinished, and {topic} is taken")
+            raise InvariantBroken(
+                f"the record of {self._unfinished.topic} is unfinished, and {topic} is taken"
+            )
         first = index = 0
         while (index := self._next_awake(topic, records, index)) < len(records):
             before = len(self.decider.decisions)
@@ -165,7 +167,9 @@ class Fold:
             self._unfinished = None
             index += 1
             if self.decider.bytes > FULL_BYTES or (self._each_wake and len(self.decider.decisions) > before):
-                self._close_run(topic, records[first:index], end if index == len(records) else records[index].offset)
+                self._close_run(
+                    topic, records[first:index], end if index == len(records) else records[index].offset
+                )
                 first = index
                 yield self._cut(None)
         self._close_run(topic, records[first:], end)
@@ -248,7 +252,7 @@ class Fold:
                 if observed_at >= next_at or observed_at > until:
                     break
                 T = observed_at
-            elif T > until:
+            elif until < T:
                 break
         else:
             place = len(records)
@@ -315,7 +319,7 @@ def _time_of_tick(tick: Any) -> int:
         Rule 20: a tick that the broker did not stamp moves nothing.
     """
     try:
-        at: int = decode(topics.CLOCK, tick.key, tick.value, ()).at  # type: ignore[assignment, union-attr]
+        at: int = decode(topics.CLOCK, tick.key, tick.value, ()).at  # type: ignore[assignment]
     except InputError:
         return BEFORE_TIME
     if tick.timestamp < 0:

@@ -239,7 +239,9 @@ def extend(case: Case, until: int, reason_code: str) -> None:
         return
     grace = _grace(case)
     running = case.open.stage == "grace" and grace is not None
-    _change(case, "extend", deadline_at=until, reminders=reminders_of(grace, until, case.at) if running else ())
+    _change(
+        case, "extend", deadline_at=until, reminders=reminders_of(grace, until, case.at) if running else ()
+    )
     reasons = case.because(reason("extended", reason_code=reason_code, until=text(until)))
     _say(case, "grace-extended", reasons, previous_deadline_at=text(previous), deadline_at=text(until))
 

@@ -8,6 +8,6 @@ log and an explorer of all interleavings drive the very same classes. In reading
 - `effects`: what a machine can want done, and what a broker is asked.
 - `append`: one append and its verdict.
 - `draft`, `step`: an owner at work, one entry after the other.
-- `takeover`, `owed`, `inputs`, `recovery`: a new owner, from the table and the journal to work.
+- `takeover`, `owed`, `known`, `inputs`, `recovery`: a new owner, from the table and the journal to work.
 - `stops`: the texts for whoever is paged.
 """

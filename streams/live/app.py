@@ -48,7 +48,7 @@ class App(faust.App):  # type: ignore[misc]
 
     Attributes:
         on_run: Takes a run that continues the one before it. Should not wait for work: `consumer.hold` is the
-            way to slow a partition down.
+            way to slow a partition down. May still be at work on its last run when `before_revoke` is called.
         after_recovery: Told the partitions of a new assignment once their rows are recovered; calls
             `consumer.open_at`. May take long; cancelled if the group moves again.
         before_revoke: Told the partitions about to go; comes to rest within 5 s.
@@ -120,7 +120,7 @@ def create_app(
         broker=brokers,
         broker_session_timeout=session_s,
         broker_heartbeat_interval=1.0,
-        broker_rebalance_timeout=max(10.0, session_s),  # the others wait so long for one that does not rejoin
+        broker_rebalance_timeout=15.0,  # the others wait so long for one that lives but does not come back
         broker_request_timeout=30.0,
         broker_commit_interval=1.0,
         broker_max_poll_interval=1000.0,

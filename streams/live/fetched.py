@@ -78,7 +78,7 @@ class Run:
     def records(self) -> list[Record]:
         """Return all records in order of offset; parsed by the first call and kept as long as the run.
 
-        Costs 0.3 µs a record with the thresholds that `run_worker` sets for the garbage collector, and 1.4 with
+        Costs 0.3 µs a record with the thresholds that `run_worker` sets for the garbage collector, 1.4 with
         Python's own, as each is an object for it to look at. Raises as `__iter__` does.
         """
         if self._records is None:

@@ -13,7 +13,7 @@ from streams.live.fetched import Run
 Place = tuple[str, int]
 
 
-class Revoked(TransportError):  # noqa: N818 - it names what happened
+class Revoked(TransportError):
     """The partition is not this worker's any more: what was to be done for it is its next owner's."""
 
     code = "revoked"

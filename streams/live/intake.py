@@ -176,7 +176,7 @@ class Merged:
         if topic == topics.BOOKS or book is None:
             return self._last[topic]
         try:
-            at: int = decode(topic, record.key, record.value, book.policies).at  # type: ignore[assignment, union-attr]
+            at: int = decode(topic, record.key, record.value, book.policies).at  # type: ignore[assignment]
         except InputError:
             return self._last[topic]
         return at

@@ -19,10 +19,14 @@ async def accepted_entries(log: Log, partition: int) -> AsyncIterator[bytes]:
     """
     start, end = (await log.bounds([topics.JOURNAL], partition))[topics.JOURNAL]
     if start:
-        raise AuditError(f"The journal of partition {partition} begins at offset {start}: its beginning is lost.")
+        raise AuditError(
+            f"The journal of partition {partition} begins at offset {start}: its beginning is lost."
+        )
     head = GENESIS
     while head.next_offset < end:
-        found = await log.read(topics.JOURNAL, partition, head.next_offset, min(end, head.next_offset + READ_OFFSETS))
+        found = await log.read(
+            topics.JOURNAL, partition, head.next_offset, min(end, head.next_offset + READ_OFFSETS)
+        )
         records = [(record.offset, record.value) for record in found.records]
         head, accepted = judge_slice(head, records, found.upto)
         for entry in accepted:

@@ -89,7 +89,9 @@ class Log:
 
     def place(self, topic: str, partition: int) -> TopicPartition:
         """Return the place of a topic's partition on the broker; the policy book has only one."""
-        return TopicPartition(topics.full_name(topic, self._prefix), 0 if topic == topics.BOOKS else partition)
+        return TopicPartition(
+            topics.full_name(topic, self._prefix), 0 if topic == topics.BOOKS else partition
+        )
 
     async def bounds(self, wanted: Iterable[str], partition: int) -> dict[str, tuple[int, int]]:
         """Return the log's start and end of each topic, as they are now."""
@@ -99,7 +101,9 @@ class Log:
                 ends = await self._asker.end_offsets(list(places.values()))
                 starts = await self._asker.beginning_offsets(list(places.values()))
         except (KafkaError, TimeoutError) as error:
-            raise TransportError(f"the broker does not say where {list(places)} begin and end: {error!r}") from error
+            raise TransportError(
+                f"the broker does not say where {list(places)} begin and end: {error!r}"
+            ) from error
         return {topic: (starts[place], ends[place]) for topic, place in places.items()}
 
     async def read(self, topic: str, partition: int, start: int, end: int | None) -> Slice:

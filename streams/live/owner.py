@@ -130,7 +130,12 @@ class Owner:
         early, self._early = self._early, []
         for piece in early:
             self._intake.offer(piece)
-        log.info("partition %s is ours from entry %s on, epoch %s", self.partition, ending.head.n, ending.head.epoch)
+        log.info(
+            "partition %s is ours from entry %s on, epoch %s",
+            self.partition,
+            ending.head.n,
+            ending.head.epoch,
+        )
         return True
 
     def _effects_of(self, content: EntryContent, entry: int) -> tuple[effects.Rows, Mapping[str, Any]]:
@@ -140,7 +145,9 @@ class Owner:
         for decision in content.decisions:
             for output in decision["outputs"]:
                 topic = TOPIC_OF_TYPE[output["type"]]
-                publish.setdefault(topic, []).append((output_key(output), canonical(output), headers_of(output)))
+                publish.setdefault(topic, []).append(
+                    (output_key(output), canonical(output), headers_of(output))
+                )
             if "dead" in decision:
                 publish.setdefault(topics.DEAD_LETTERS, []).append((None, canonical(decision["dead"]), ()))
             if "after" in decision:
@@ -223,7 +230,7 @@ class Owner:
         """Once everything up to the ends is taken: let T go to the end of a history, and journal all of it."""
         if self.at_end.is_set() or not self._has_reached_ends():
             return
-        if self._time == "records" and self._until is not None and self._fold.T < self._until:
+        if self._time == "records" and self._until is not None and self._until > self._fold.T:
             for work in self._fold.finish(self._until):
                 await self._journal(work)
             await self._journal(self._fold.last_cut())
@@ -288,7 +295,9 @@ class Owner:
             case effects.ReadJournal(start, end):
                 found = await ports.log.read(topics.JOURNAL, partition, start, end)
                 records = [(record.offset, record.value) for record in found.records]
-                machine.journal_read(records, upto=found.upto, log_start=found.log_start, log_end=found.log_end)
+                machine.journal_read(
+                    records, upto=found.upto, log_start=found.log_start, log_end=found.log_end
+                )
             case effects.Publish(batches):
                 await ports.publish(partition, batches)
                 reach("publish.after")
@@ -311,7 +320,9 @@ class Owner:
         ports, partition = self._ports, self.partition
         match effect:
             case effects.ReadTails(output_topics):
-                recovery.tails_are({topic: await ports.log.newest_seq(topic, partition) for topic in output_topics})
+                recovery.tails_are(
+                    {topic: await ports.log.newest_seq(topic, partition) for topic in output_topics}
+                )
             case effects.CheckInputs(inputs):
                 recovery.inputs_are([await self._find_input(expected) for expected in inputs])
             case effects.ApplyRows(rows):
@@ -331,7 +342,9 @@ class Owner:
                 recovery.still_mine(ports.is_assigned(partition))
             case effects.WriteApplied():
                 rows_now = ports.rows.partition(partition)
-                await ports.rows.write(partition, [(key, rows_now.get(key)) for key in sorted(self._unwritten)])
+                await ports.rows.write(
+                    partition, [(key, rows_now.get(key)) for key in sorted(self._unwritten)]
+                )
                 self._unwritten.clear()
                 reach("rows.after")
                 recovery.rows_written()
@@ -354,5 +367,5 @@ class Owner:
         return effects.InputFound(expected.topic, topic_id, log_start, log_end, digest)
 
 
-class Superseded(Exception):  # noqa: N818 - it names what happened
+class Superseded(Exception):
     """An entry of ours was void: another owner works on this partition, and this state is worth nothing."""

@@ -74,7 +74,9 @@ async def _partitions(producer: AIOKafkaProducer, prefix: str) -> int:
         ) from error
 
 
-async def _send(producer: AIOKafkaProducer, name: str, topic: str, chunk: list[Line], partitions: int) -> None:
+async def _send(
+    producer: AIOKafkaProducer, name: str, topic: str, chunk: list[Line], partitions: int
+) -> None:
     acks = [
         await producer.send(name, value=line.value, key=line.key, partition=partition)
         for line in chunk

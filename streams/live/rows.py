@@ -214,6 +214,8 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
         """Apply a run of a changelog and end the recovery if it was the last one needed."""
         if tp not in self.active_tps or not self.in_recovery:
             return
+        if run.start != self.active_offsets[tp] + 1:
+            raise InvariantBroken(f"{run} of a changelog came after offset {self.active_offsets[tp]}")
         self.tp_to_table[tp].data.apply(tp.partition, run)
         self.active_offsets[tp] = run.end - 1  # Faust counts offsets read; markers at the log's end count too
         if not self.need_recovery():

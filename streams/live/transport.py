@@ -17,7 +17,7 @@ import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from faust.tables.recovery import RebalanceAgain
+from faust.tables.recovery import RebalanceAgain, ServiceStopped
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -26,8 +26,11 @@ from streams.live.consumer_thread import Listener, Thread
 from streams.live.fetched import Record, Run
 from streams.live.gates import Gate, Gates, Revoked
 
-REVOKE_S = 5.0  # what the app may take to come to rest; well below the rebalance timeout
-COMMIT_S = 3.0  # the last commit before a revocation is advisory: it may fail, it may not block the group
+# The three bounds of an end of an assignment; together below the rebalance timeout, after which the group
+# goes on without a worker that has not come back.
+CANCEL_S = 2.0  # for after_recovery, if it is still at work, to end its cancellation
+REVOKE_S = 5.0  # for before_revoke
+COMMIT_S = 3.0  # for the last commit, which is advisory: it may fail, it may not block the group
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._held: set[TP] = set()
         self._delivering = False
         self._reopening: asyncio.Task[None] | None = None
+        self._resting = asyncio.Lock()
         super().__init__(*args, **kwargs)
         self.batch_topics: frozenset[str] = self.app.batch_topics
 
@@ -136,6 +140,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         super().resume_flow()
         self._thread.wake()
 
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Deliver a partition again for which the agent's queue was too full, at once."""
+        super().on_buffer_drop(tp)
+        self._thread.wake()
+
     # Commits: accepted positions, nothing else.
 
     def _filter_tps_with_pending_acks(self, topics: Collection[Any] | None = None) -> Iterator[TP]:
@@ -171,9 +180,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
         Raises:
             RebalanceAgain: another rebalance began meanwhile; the app's hook was cancelled.
+            ServiceStopped: the worker stops.
         """
+        if self.app.should_stop or self.app.halted:
+            raise ServiceStopped
         self.gates.begin()
         begun = self.gates.assignment
+        await self.app._fetcher.maybe_start()  # polls while the hook works, or the group takes us for idle
         try:
             whole = whole_partitions(self.assignment(), self.batch_topics, self.app.tables.changelog_topics)
             self._reopening = asyncio.ensure_future(self.app.after_recovery(whole))
@@ -189,6 +202,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             raise
         finally:
             self._reopening = None
+        if self.gates.assignment != begun:
+            raise RebalanceAgain
         self._delivering = True
         self._thread.wake()
 
@@ -199,21 +214,23 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def rest(self, partitions: set[int]) -> None:
         """End an assignment: shut all gates, call `before_revoke`, commit what is accepted, forget it."""
+        async with self._resting:
+            await self._rest(partitions)
+
+    async def _rest(self, partitions: set[int]) -> None:
         self._delivering = False
         for tp in list(self.gates.open):
             self.gates.shut(tp)
         begun = self.gates.end()
         if self._reopening is not None:
             self._reopening.cancel()
-            await asyncio.wait({self._reopening}, timeout=REVOKE_S)
+            await asyncio.wait({self._reopening}, timeout=CANCEL_S)
         if partitions and begun:
             await self._before_revoke(partitions)
             try:
                 await asyncio.wait_for(self._last_commit(), COMMIT_S)
             except TimeoutError:
-                log.warning(
-                    "the last commit before a revocation took over %s s; positions are advisory", COMMIT_S
-                )
+                log.warning("the last commit took over %s s and was left; positions are advisory", COMMIT_S)
         self.gates.forget()
         self._held.clear()
         self._buffered_partitions.clear()
@@ -223,10 +240,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         done, _ = await asyncio.wait({hook}, timeout=REVOKE_S)
         if not done:
             hook.cancel()
-            log.error(
-                "before_revoke took over %s s and was cancelled; the journal fences what it left", REVOKE_S
-            )
-        elif error := hook.exception():
+            log.error("before_revoke took over %s s and was cancelled: the journal fences the rest", REVOKE_S)
+        elif not hook.cancelled() and (error := hook.exception()):
             await self.app.halt(error)  # raised here it would only be logged, by aiokafka
 
     async def _last_commit(self) -> None:
@@ -255,20 +270,10 @@ def whole_partitions(assigned: Iterable[TP], *topics: Collection[str]) -> set[in
 
 
 def _message(run: Run, tp: TP, generation: int) -> ConsumerMessage:
+    when, kind, headers, key, checksum, sizes = 0.0, 0, None, None, None, (0, 0)  # a run has none of these
+    last = run.end - 1
     return ConsumerMessage(
-        run.topic,
-        run.partition,
-        run.end - 1,
-        0.0,
-        0,
-        None,
-        None,
-        run,
-        None,
-        0,
-        0,
-        tp,
-        generation_id=generation,
+        *tp, last, when, kind, headers, key, run, checksum, *sizes, tp, generation_id=generation
     )
 
 

@@ -6,7 +6,9 @@ import os
 import secrets
 import signal
 import time as wall
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from schemas import topics
 from schemas.errors import OperatorError
@@ -181,8 +183,8 @@ class Worker:
         await self._ports.books.refresh()
         return self._ports
 
-    def _serve(self, service: object) -> None:
-        task = asyncio.create_task(service)  # type: ignore[arg-type]
+    def _serve(self, service: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(service)
         task.add_done_callback(self._served)
         self._services.append(task)
 
@@ -208,4 +210,3 @@ class Worker:
 
     def _journaled(self, partition: int, work: Work) -> None:
         log.debug("partition %s: %s decisions journaled", partition, len(work.decisions))
-

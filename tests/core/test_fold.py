@@ -1,15 +1,10 @@
 """The fold: any cut, any split and any owner decide the same."""
 
-import msgspec
 import pytest
 from driving import Partition, entries_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import worlds
-
-from schemas import topics
-from schemas.account import pack, row_hash, unpack
-from streams.core.fold import Fold
 
 TIMES = ["records", "clock"]
 both_times = pytest.mark.parametrize("time", TIMES)

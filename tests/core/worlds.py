@@ -39,7 +39,11 @@ policies = st.fixed_dictionaries(
 @st.composite
 def phases(draw):
     """Draw one or two phases; the second begins, and the first ends, on days of the world."""
-    grace = {"days": draw(st.integers(1, 6)), "min_days": draw(st.integers(0, 3)), "reminders_days_before": [1, 3]}
+    grace = {
+        "days": draw(st.integers(1, 6)),
+        "min_days": draw(st.integers(0, 3)),
+        "reminders_days_before": [1, 3],
+    }
     if draw(st.booleans()):
         grace["deadline"] = text(day(draw(st.integers(5, 20))))
     first = phase_tables(grace=grace, op=draw(st.sampled_from([">=", ">"])))
@@ -77,12 +81,20 @@ def records(draw, at, number):
     kind = draw(st.sampled_from(["count"] * 6 + ["profile", "answer", "display", "ruling"]))
     own = at - draw(st.sampled_from([0, 0, 0, 0, day(1) - day(0), day(31) - day(0)]))
     if kind == "count":
-        followers = draw(st.sampled_from([0, 300, 399, 400, 499, 500, 501, 799, 800, 999, 1000, 1001, 1500, 2000]))
+        followers = draw(
+            st.sampled_from([0, 300, 399, 400, 499, 500, 501, 799, 800, 999, 1000, 1001, 1500, 2000])
+        )
         return count_of(followers, own, **place)
     if kind == "profile":
         said = draw(
             st.sampled_from(
-                [{"status": "suspended"}, {"status": "active"}, {"status": "deleted"}, {"owner": "government"}, {}]
+                [
+                    {"status": "suspended"},
+                    {"status": "active"},
+                    {"status": "deleted"},
+                    {"owner": "government"},
+                    {},
+                ]
             )
         )
         return profile_said(own, **said, **place)
@@ -117,7 +129,9 @@ def worlds(draw, time):
             book = stream.book(*draw(books()))
             found[book.hash] = book
         elif kind == "dead":
-            stream.raw(draw(st.sampled_from(["follower-counts", "account-facts", "clock", "policy-book"])), b"{")
+            stream.raw(
+                draw(st.sampled_from(["follower-counts", "account-facts", "clock", "policy-book"])), b"{"
+            )
         else:
             stream.add(draw(records(at, number)))
     return stream.records, found, day(draw(st.integers(hour // 24, LENGTH)))

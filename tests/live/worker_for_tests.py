@@ -74,7 +74,7 @@ class CountingDriver:
         if self.options.get("break") == "hanging before_revoke":
             await asyncio.Event().wait()
         if self.options.get("break") == "blocking before_revoke":
-            time.sleep(PATIENCE_S)
+            time.sleep(PATIENCE_S)  # noqa: ASYNC251
         for number in partitions:
             if task := self.tasks.pop(number, None):
                 task.cancel()

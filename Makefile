@@ -1,0 +1,32 @@
+# The project's commands. Each sets up what it needs; `make` alone lists them.
+PYTHON ?= python3.11
+BIN := .venv/bin
+SETUP := .venv/installed
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+
+setup: $(SETUP)  ## install everything into .venv, pinned and by hash
+
+$(SETUP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv || python3 -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(SETUP)
+
+test: $(SETUP)  ## run all tests: a real Kafka, real workers (needs Java 17 and Maven)
+	$(BIN)/python -m pytest
+
+check: $(SETUP)  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --python-version 3.11 \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+clean:  ## remove what the commands made
+	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup test check lock clean

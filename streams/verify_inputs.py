@@ -1,0 +1,224 @@
+"""Does a journal agree with the raw inputs? Digests first, then every record decided again, the quiet ones too.
+
+Theory of operation. A journal names its inputs by topic, partition and offset, and in which order they
+were taken. The lines of replay files are dealt to places as they were published, each run is digested,
+and a fold takes the runs in the journal's order: what it decides must be what is journaled, and nothing
+else. A replay's own journal is made again whole, since its partitions share one time.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from schemas import topics
+from schemas.digest import digest_of
+from schemas.errors import OperatorError
+from schemas.instant import parse
+from schemas.journal import EntryContent, Run, read_envelope
+from schemas.partitioner import partition_of
+from schemas.policy import PolicyBook, book_from_tables
+from schemas.wire import Raw, canonical
+from streams.core.decider import Time
+from streams.core.fold import Fold, Work
+from streams.replay import WRITER, Outputs, Replay, parse_until
+from streams.replay_files import Line, read_lines
+from streams.verify import Diverged, first_difference
+
+Entry = tuple[bytes, EntryContent]
+Records = dict[str, dict[int, Raw]]
+"""Per input topic the raw records of one partition, by offset."""
+
+
+def check_inputs(entries: Sequence[Entry], files: Sequence[Path]) -> dict[int, int]:
+    """Hold a verified journal against the raw inputs.
+
+    Args:
+        entries: All its entries, of all partitions, each partition's in order.
+        files: Replay files with everything that was published.
+
+    Returns:
+        How many input records were decided again, by partition.
+
+    Raises:
+        Diverged: a run is of other records, or they lead to other decisions.
+    """
+    partitions = 1 + max(content.partition for _, content in entries)
+    envelope = read_envelope(entries[0][0])
+    lines = list(read_lines(files))
+    if envelope is not None and envelope.writer == WRITER:
+        return _check_replay(entries, lines, partitions)
+    checked = {}
+    for partition in sorted({content.partition for _, content in entries}):
+        contents = [content for _, content in entries if content.partition == partition]
+        records = _dealt(lines, partition, partitions)
+        if not records[topics.BOOKS]:
+            records[topics.BOOKS] = _books_of(contents)
+        checked[partition] = _check_partition(partition, contents, records)
+    return checked
+
+
+# A replay's journal ----------------------------------------------------------------------------------
+
+
+class _Journal(Outputs):
+    """Keeps the journal of a replay instead of writing files."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.entries: list[bytes] = []
+
+    def write(self, topic: str, line: bytes) -> None:
+        if topic == topics.JOURNAL:
+            self.entries.append(line)
+
+
+def _check_replay(entries: Sequence[Entry], lines: list[Line], partitions: int) -> dict[int, int]:
+    """Make a replay's journal again from its inputs, its first book and its last T."""
+    time: Time = "records" if entries[0][1].time == "records" else "clock"
+    again = _Journal()
+    replay = Replay(time, partitions, _first_book(entries, lines), again)
+    for line in lines:
+        replay.take(line)
+    last = max((content.T for _, content in entries if content.T is not None), default=None)
+    replay.finish(parse_until(last))
+    for number, (raw, content) in enumerate(entries):
+        made = again.entries[number] if number < len(again.entries) else b"null"
+        if made != raw:
+            _raise_entry(content, f"line {number + 1} of the journal", made, raw)
+    if len(again.entries) > len(entries):
+        raise Diverged(
+            f"the inputs lead to {len(again.entries)} entries, and the journal has {len(entries)}."
+        )
+    return {
+        one.fold.partition: sum(one.next_offset(topic) for topic in topics.INPUTS)
+        for one in replay.partitions
+    }
+
+
+def _first_book(entries: Sequence[Entry], lines: Iterable[Line]) -> PolicyBook | None:
+    """Return the book that the replay was given beside its files."""
+    journaled = max(content.positions.get(topics.BOOKS, 0) for _, content in entries)
+    if journaled <= sum(line.topic == topics.BOOKS for line in lines):
+        return None
+    for _, content in entries:
+        for decision in content.decisions:
+            if "tables" in decision["cause"]:
+                return book_from_tables(decision["cause"]["tables"])
+    return None
+
+
+# A worker's journal ----------------------------------------------------------------------------------
+
+
+def _dealt(lines: Iterable[Line], partition: int, partitions: int) -> Records:
+    """Return the records of one partition as they were published."""
+    dealt: Records = {topic: {} for topic in topics.INPUTS}
+    next_offset = dict.fromkeys(topics.INPUTS, 0)
+    for line in lines:
+        where = line.partition
+        if where is None and line.topic in (topics.COUNTS, topics.FACTS):
+            where = partition_of(line.key, partitions) if line.key is not None else 0
+        if where not in (None, partition) and line.topic != topics.BOOKS:
+            continue
+        offset = next_offset[line.topic] if line.offset is None else line.offset
+        dealt[line.topic][offset] = Raw(offset, line.key, line.value, line.timestamp, line.timestamp_type)
+        next_offset[line.topic] = offset + 1
+    return dealt
+
+
+def _books_of(contents: Iterable[EntryContent]) -> dict[int, Raw]:
+    """Return the book records as `policy publish` writes them, from the books that the journal holds whole."""
+    found = {}
+    for content in contents:
+        for decision in content.decisions:
+            cause = decision["cause"]
+            if "tables" in cause:
+                value = canonical({"book": cause["tables"], "hash": cause["book"]})
+                found[cause["offset"]] = Raw(cause["offset"], None, value)
+    return found
+
+
+def _check_partition(partition: int, contents: Sequence[EntryContent], records: Records) -> int:
+    missing = {run.topic for content in contents for run in content.runs if not records[run.topic]}
+    if missing:
+        raise OperatorError(
+            f"The journal of partition {partition} was made from records of {', '.join(sorted(missing))} too, and no "
+            "file holds any. Give every input topic's records with --inputs."
+        )
+    checker = _Checker(partition, "records" if contents[0].time == "records" else "clock", records)
+    for number, content in enumerate(contents):
+        checker.follow(number, content)
+    return checker.records
+
+
+class _Checker:
+    """Takes the runs of one partition in the journal's order and compares what is decided."""
+
+    def __init__(self, partition: int, time: Time, inputs: Records) -> None:
+        self.records = 0
+        self._rows: dict[bytes, bytes] = {}
+        self._fold = Fold(partition, self._rows, time)
+        self._inputs = inputs
+        self._partition = partition
+        self._derived: list[bytes] = []
+        self._journaled: list[bytes] = []
+
+    def follow(self, number: int, content: EntryContent) -> None:
+        """Take the runs of one entry; an unfinished record's decisions wait for its run, in a later entry."""
+        self._journaled += [canonical(decision) for decision in content.decisions]
+        for run in content.runs:
+            if run.digest is None:
+                self._fold.positions[run.topic] = run.end  # an operator journaled it as lost
+                continue
+            taken = self._digested(number, run)
+            for work in self._fold.take(run.topic, taken, run.end):
+                self._settle(work)
+        if content.more:
+            return
+        if self._fold.time == "records" and content.T is not None and parse(content.T) > self._fold.T:
+            for work in self._fold.finish(parse(content.T)):
+                self._settle(work)
+        last = self._fold.cut()
+        if last is not None:
+            self._settle(last)
+        self._compare(number, content)
+
+    def _digested(self, number: int, run: Run) -> list[Raw]:
+        by_offset = self._inputs[run.topic]
+        taken = [by_offset[offset] for offset in range(run.start, run.end) if offset in by_offset]
+        self.records += len(taken)
+        digest = digest_of(taken, with_time=run.topic == topics.CLOCK)
+        if digest != run.digest:
+            raise Diverged(
+                f"partition {self._partition}, entry {number}: the inputs {run.topic} from offset {run.start} to "
+                f"{run.end - 1} are not those that were journaled.\n"
+                f"  derived:   {digest}\n  journaled: {run.digest}"
+            )
+        return taken
+
+    def _settle(self, work: Work) -> None:
+        for key, packed in work.rows:
+            if packed is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = packed
+        self._derived += work.decisions
+        self._fold.settled()
+
+    def _compare(self, number: int, content: EntryContent) -> None:
+        for derived, journaled in zip(self._derived, self._journaled, strict=False):
+            if derived != journaled:
+                _raise_entry(content, f"a decision of entry {number}", derived, journaled)
+        if len(self._derived) != len(self._journaled):
+            raise Diverged(
+                f"partition {self._partition}, entry {number}: the inputs lead to {len(self._derived)} decisions, "
+                f"and {len(self._journaled)} are journaled."
+            )
+        self._derived, self._journaled = [], []
+
+
+def _raise_entry(content: EntryContent, what: str, derived: bytes, journaled: bytes) -> None:
+    one, other = first_difference(derived, journaled)
+    raise Diverged(
+        f"partition {content.partition}: {what} differs from what the inputs lead to.\n"
+        f"  derived:   {one}\n  journaled: {other}"
+    )

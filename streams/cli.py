@@ -151,6 +151,10 @@ def worker(
     session: Annotated[
         float, typer.Option(help="Seconds of silence after which the group drops a worker.")
     ] = 6.0,
+    lost: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TOPIC:PARTITION:POSITION", help="Journal that records from here on are lost."),
+    ] = None,
 ) -> None:
     """Run one worker; any number may run side by side."""
     from streams.live.worker import Worker, WorkerSettings
@@ -173,6 +177,7 @@ def worker(
         until=parse_until(until),
         stop_at_end=stop_at_end,
         session_s=session,
+        lost_allowed=dict(map(_lost, lost or [])),
     )
     raise typer.Exit(Worker(settings).run())
 
@@ -283,6 +288,16 @@ def journal_export(
     raws = asyncio.run(read_journals(bootstrap, prefix, partition))
     file.write_bytes(b"".join(raw + b"\n" for raw in raws))
     out.print(f"{len(raws)} entries in {file}")
+
+
+def _lost(said: str) -> tuple[tuple[str, int], int]:
+    topic, _, numbers = said.partition(":")
+    partition, _, position = numbers.partition(":")
+    if not (partition.isdecimal() and position.isdecimal()):
+        raise OperatorError(
+            f"--lost {said}: write it as the worker's message does, TOPIC:PARTITION:POSITION."
+        )
+    return (topic, int(partition)), int(position)
 
 
 def _shipped() -> Path:

@@ -10,25 +10,24 @@ from streams.core.fold import Fold, Work
 from streams.core.sealing import headers_of
 from streams.ledger.chain import GENESIS, Head, judge, next_entry
 from streams.ledger.draft import Draft, Standing, content_of
-from streams.ledger.effects import Record, offsets
+from streams.ledger.effects import Headers, Record, offsets
+
+WRITER_HEADER = "nameplate-writer"
+"""On a status: who wrote it, so that its owner knows a stranger's (rule 24)."""
 
 
-def draft_of(fold: Fold, work: Work, *, with_headers: bool, commit: bool = False) -> Draft:
+def draft_of(fold: Fold, work: Work, *, writer: str | None = None) -> Draft:
     """Return the draft of the next entry.
 
     Args:
         fold: Whose work it is.
         work: What it took and decided.
-        with_headers: Whether outputs get the CloudEvents headers that a broker carries; files have none.
-        commit: Whether the group is told the positions.
+        writer: The nonce of a worker: then records get their headers, and the group is told the positions.
+            None for files, which have neither.
     """
     publish: dict[str, tuple[Record, ...]] = {}
     for topic, records in work.publish.items():
-        headed = with_headers and topic in topics.OUTPUTS
-        publish[topic] = tuple(
-            (key, value, headers_of(msgspec.json.decode(value)) if headed and value is not None else ())
-            for key, value in records
-        )
+        publish[topic] = tuple((key, value, _headers(topic, value, writer)) for key, value in records)
     return Draft(
         partition=fold.partition,
         time=fold.time,
@@ -43,9 +42,22 @@ def draft_of(fold: Fold, work: Work, *, with_headers: bool, commit: bool = False
         after=work.after,
         rows=work.rows,
         publish=publish,
-        commit=work.positions if commit else {},
+        commit=work.positions if writer is not None else {},
         book_bytes=work.book_bytes,
     )
+
+
+def _headers(topic: str, value: bytes | None, writer: str | None) -> Headers:
+    if writer is None:
+        return ()
+    if topic in topics.OUTPUTS and value is not None:
+        return headers_of(msgspec.json.decode(value))
+    return status_headers(writer) if topic == topics.STATUS else ()
+
+
+def status_headers(writer: str) -> Headers:
+    """Return the headers of an `account-status` record."""
+    return ((WRITER_HEADER, writer.encode()),)
 
 
 class Chain:

@@ -100,7 +100,7 @@ class Partition:
             self._append(work)
 
     def _append(self, work: Work) -> None:
-        draft = draft_of(self.fold, work, with_headers=False)
+        draft = draft_of(self.fold, work)
         self._outputs.write(topics.JOURNAL, self._chain.append(draft))
         for key, packed in work.rows:
             if packed is None:

@@ -6,187 +6,14 @@ found by looking at all of them. Where the contract has two readings, an expecte
 `"out-of-scope|policy-changed"`, or the stage of a status is left out.
 """
 
-import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-from oracle_inputs import SECOND, at, read, said
+from oracle_book import FOR_GOOD, Phase, Policy
+from oracle_inputs import DAY, at, read, said
+from oracle_rows import Obligation, Row
 
-DAY = 86_400 * SECOND
 REMINDER, DEADLINE, WAIVER_END, PHASE_END, PHASE_BEGIN, DWELL_END = range(6)
-FOR_GOOD = 10**20
-
-
-@dataclass
-class Phase:
-    id: str
-    threshold: int
-    op: str
-    begins: int
-    ends: int
-    subjects: list[str] | None
-    days: int
-    deadline: int | None
-    min_days: int
-    reminders: list[int]
-
-    def in_force(self, instant: int) -> bool:
-        return self.begins <= instant < self.ends
-
-    def on_reached_side(self, followers: int) -> bool:
-        return followers >= self.threshold if self.op == ">=" else followers > self.threshold
-
-
-@dataclass
-class Policy:
-    version: str
-    phases: list[Phase]
-    owners: list[str]
-    subjects: list[str]
-    share: Fraction
-    exempt_daily_life: bool
-    dwell: int
-    hysteresis: Fraction
-    impose: list[str]
-    untouched: list[str]
-    at_once: bool
-    keep_pending: bool
-    keep_measures: bool
-    purge: tuple[Fraction, int] | None
-    display: dict[str, str]
-    channel: str
-    floor: Fraction
-    enabled: bool
-
-    def is_below(self, phase: Phase, followers: int) -> bool:
-        if self.hysteresis:
-            return followers < self.hysteresis_line(phase)
-        return not phase.on_reached_side(followers)
-
-    def hysteresis_line(self, phase: Phase) -> Fraction:
-        return phase.threshold * (1 - self.hysteresis / 100)
-
-    def sides(self, followers: int) -> list[bool]:
-        """On which side of each line a count stands."""
-        reached = [phase.on_reached_side(followers) for phase in self.phases]
-        fallen = [followers < self.hysteresis_line(phase) for phase in self.phases] if self.hysteresis else []
-        return [*reached, *fallen, followers >= self.floor]
-
-
-def load(directory: Path) -> dict[str, Policy]:
-    """Return the policies of a directory of TOML files, by platform."""
-    defaults: dict[str, Any] = {}
-    if (directory / "_defaults.toml").exists():
-        defaults = tomllib.loads((directory / "_defaults.toml").read_text("utf-8"), parse_float=Decimal)
-    book = {}
-    for file in sorted(directory.glob("[!_.]*.toml")):
-        own = tomllib.loads(file.read_text("utf-8"), parse_float=Decimal)
-        phases = [_merged(defaults.get("phase", {}), phase) for phase in own["phase"]]
-        policy = _policy({**_merged(defaults, own), "phase": phases})
-        book[own["platform"]] = policy
-    return book
-
-
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    both = {
-        key: _merged(under[key], over[key]) for key in under.keys() & over.keys() if _tables(under, over, key)
-    }
-    return {**under, **over, **both}
-
-
-def _tables(under: dict[str, Any], over: dict[str, Any], key: str) -> bool:
-    return isinstance(under[key], dict) and isinstance(over[key], dict)
-
-
-def _policy(tables: dict[str, Any]) -> Policy:
-    scope, confirm, measures = (tables.get(name, {}) for name in ("scope", "confirm", "measures"))
-    below, purge, display = tables.get("below", {}), tables.get("purge"), tables.get("display", {})
-    phases = [_phase(phase) for phase in tables["phase"]]
-    share = Fraction(tables.get("watch", {}).get("floor_share", Decimal("0.8")))
-    return Policy(
-        version=tables["version"],
-        phases=phases,
-        owners=scope.get("owners", ["individual", "organisation"]),
-        subjects=scope.get("subjects", []),
-        share=Fraction(scope.get("min_subject_share", Decimal("0.3"))),
-        exempt_daily_life=scope.get("exempt_daily_life", False),
-        dwell=confirm.get("dwell_days", 0) * DAY,
-        hysteresis=Fraction(confirm.get("hysteresis_pct", 0)),
-        impose=measures.get("impose", []),
-        untouched=measures.get("untouched", []),
-        at_once=measures.get("on_decline", "at-deadline") == "at-once",
-        keep_pending=below.get("pending", "cancel") == "keep",
-        keep_measures=below.get("measures", "lift") == "keep",
-        purge=(Fraction(purge["drop_share"]), purge["within_days"]) if purge else None,
-        display={
-            "individual": display.get("individual", "real_name"),
-            "organisation": display.get("organisation", "organisation_name"),
-        },
-        channel=tables.get("notice", {}).get("channel", "in_app_message"),
-        floor=share * min(phase.threshold for phase in phases),
-        enabled=tables.get("enabled", True),
-    )
-
-
-def _phase(table: dict[str, Any]) -> Phase:
-    grace = table["grace"]
-    return Phase(
-        id=table["id"],
-        threshold=table["threshold"],
-        op=table["op"],
-        begins=at(table["from"].isoformat()),
-        ends=at(table["until"].isoformat()) if "until" in table else FOR_GOOD,
-        subjects=table.get("subjects"),
-        days=grace["days"],
-        deadline=at(grace["deadline"].isoformat()) if "deadline" in grace else None,
-        min_days=grace.get("min_days", 0),
-        reminders=grace.get("reminders_days_before", []),
-    )
-
-
-@dataclass
-class Obligation:
-    number: int
-    phase: Phase
-    deadline: int
-    reminders_after: int
-    reminded: set[int] = field(default_factory=set)
-    answer: str | None = None
-    restricted: bool = False
-    stopped_by: list[str] = field(default_factory=list)
-    was_held: bool = False
-    left: int = 0
-
-
-@dataclass
-class Row:
-    """What is known of an account. A forgotten row is replaced by none at all."""
-
-    platform: str
-    account_id: str
-    counts: list[tuple[int, int]] = field(default_factory=list)
-    """(observed_at, followers) of every count taken, in the order of taking."""
-    facts: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """By type: (occurred_at, event_id) of the last one taken."""
-    profile: dict[str, Any] = field(default_factory=dict)
-    displayed: bool = False
-    waived_until: int | None = None
-    obligation: Obligation | None = None
-    last_end: str = ""
-
-    def of(self, name: str) -> Any:
-        unknown = {
-            "owner": "individual",
-            "self_media": True,
-            "daily_life": False,
-            "subjects": {},
-            "status": "active",
-        }
-        return self.profile.get(name, unknown[name])
 
 
 class World:
@@ -208,7 +35,7 @@ class World:
         """Move T, and fire whatever is due at or before it."""
         if self.T is None:
             self.T = target
-        self._arrive(self.T)        # a decision may have planned something for its own T
+        self._arrive(self.T)  # a decision may have planned something for its own T
         target = max(self.T, target)
         while not self.clock and (stop := self._next_stop(target)) is not None:
             self._arrive(max(self.T, stop))
@@ -238,7 +65,7 @@ class World:
 
     def _dues(self, row: Row, before: int, new: int) -> list[tuple[int, int, int]]:
         """(instant, kind, days before or number of the phase) of all that is due to a row by `new`."""
-        policy, found = self.book[row.platform], []
+        policy, found = row.policy, []
         obligation = row.obligation
         if obligation and not obligation.restricted and not obligation.stopped_by:
             found.append((obligation.deadline, DEADLINE, 0))
@@ -250,7 +77,7 @@ class World:
             found.append((row.waived_until, WAIVER_END, 0))
         for number, phase in enumerate(policy.phases):
             once = [(phase.ends, PHASE_END, number), (phase.begins, PHASE_BEGIN, number)]
-            since = self._reached_since(row, phase)
+            since = row.reached_since(phase)
             if policy.dwell > 0 and since is not None:
                 once.append((since + policy.dwell, DWELL_END, number))
             found += [due for due in once if before < due[0]]
@@ -277,20 +104,12 @@ class World:
         """Decide on a record, T being where it has moved it."""
         key = record["platform"], record["account_id"]
         self.known.add(key)
-        if key in self.rows and self._is_forgotten(self.rows[key]):
+        if key in self.rows and self.rows[key].is_forgotten(self.T):
             del self.rows[key]
         if "followers" in record:
             self._take_count(key, record)
         else:
             self._take_fact(key, record)
-
-    def _is_forgotten(self, row: Row) -> bool:
-        if "profile-changed" in row.facts or row.displayed or row.waived_until is not None or row.obligation:
-            return False
-        if not row.counts:
-            return False
-        observed_at, followers = row.counts[-1]
-        return followers < self.book[row.platform].floor and observed_at < self.T - 30 * DAY
 
     def _take_count(self, key: tuple[str, str], record: dict[str, Any]) -> None:
         policy, row = self.book[key[0]], self.rows.get(key)
@@ -307,13 +126,13 @@ class World:
             is_taken = observed_at >= last_at and (crossed or is_daily)
         if not is_taken:
             return
-        row = self.rows.setdefault(key, Row(*key))
+        row = self.rows.setdefault(key, Row(*key, self.book[key[0]]))
         row.counts.append((observed_at, followers))
         self._look_whether_it_stands(row, self.T)
         self._look_whether_a_duty_begins(row, self.T)
 
     def _take_fact(self, key: tuple[str, str], fact: dict[str, Any]) -> None:
-        row = self.rows.setdefault(key, Row(*key))
+        row = self.rows.setdefault(key, Row(*key, self.book[key[0]]))
         kind, occurred_at, event_id = fact["type"], at(fact["occurred_at"]), fact["event_id"]
         if kind in row.facts:
             last_at, last_id = row.facts[kind]
@@ -349,7 +168,7 @@ class World:
         obligation.answer = answer
         if answer == "agree":
             self._stop(row, "agreed")
-        elif self.book[row.platform].at_once and "held" not in obligation.stopped_by:
+        elif row.policy.at_once and "held" not in obligation.stopped_by:
             self._end_grace(row, self.T, "declined")
         else:
             self._go_on(row, "agreed")
@@ -371,7 +190,7 @@ class World:
             self._stop(row, "held")
             obligation.was_held = True
         elif ruling == "release":
-            is_over = self.book[row.platform].at_once and obligation.answer == "decline"
+            is_over = row.policy.at_once and obligation.answer == "decline"
             if "held" in obligation.stopped_by and is_over:
                 self._end_grace(row, self.T, "declined")
             else:
@@ -418,52 +237,24 @@ class World:
 
     # ---------------------------------------------------------------------------------------- looking
 
-    def _covers(self, row: Row, phase: Phase) -> bool:
-        """Whether a phase covers an account by its profile."""
-        policy = self.book[row.platform]
-        listed = policy.subjects if phase.subjects is None else phase.subjects
-        shares = sum(Fraction(row.of("subjects").get(subject, 0)) for subject in set(listed))
-        return (
-            row.of("owner") in policy.owners
-            and row.of("self_media")
-            and row.of("status") != "deleted"
-            and not (row.of("daily_life") and policy.exempt_daily_life)
-            and (not listed or shares >= policy.share)
-        )
-
-    def _reached_since(self, row: Row, phase: Phase) -> int | None:
-        """Since when the counts taken have stood on the reached side, by their observed_at."""
-        since = None
-        for observed_at, followers in row.counts:
-            if not phase.on_reached_side(followers):
-                since = None
-            elif since is None:
-                since = observed_at
-        return since
-
     def _look_whether_a_duty_begins(self, row: Row, instant: int) -> None:
         """`instant` is a due one or T; a phase must be in force at both."""
-        policy = self.book[row.platform]
+        policy = row.policy
         if not policy.enabled or row.obligation or row.displayed or row.of("status") != "active":
             return
         if row.waived_until is not None:
             return
         reached = []
         for phase in policy.phases:
-            since = self._reached_since(row, phase)
+            since = row.reached_since(phase)
             is_confirmed = since is not None and (not policy.dwell or since + policy.dwell <= instant)
-            if (
-                is_confirmed
-                and phase.in_force(instant)
-                and phase.in_force(self.T)
-                and self._covers(row, phase)
-            ):
+            if is_confirmed and phase.in_force(instant) and phase.in_force(self.T) and row.covers(phase):
                 reached.append(phase)
         if reached:
             self._open(row, instant, max(reached, key=lambda phase: phase.threshold))
 
     def _open(self, row: Row, instant: int, phase: Phase) -> None:
-        policy, (observed_at, followers) = self.book[row.platform], row.counts[-1]
+        policy, (observed_at, followers) = row.policy, row.counts[-1]
         key = row.platform, row.account_id
         self.opened[key] = self.opened.get(key, 0) + 1
         deadline = self.T + phase.days * DAY
@@ -484,41 +275,32 @@ class World:
         )
         self._put(row, instant, "grace-started", notified_at=said(self.T), deadline_at=said(deadline))
 
-    def _stands(self, row: Row, instant: int) -> bool:
-        """Whether the count is not below some phase in force that covers the account."""
-        policy, followers = self.book[row.platform], row.counts[-1][1]
-        return any(not policy.is_below(phase, followers) for phase in self._covering(row, instant))
-
-    def _covering(self, row: Row, instant: int) -> list[Phase]:
-        phases = self.book[row.platform].phases
-        return [phase for phase in phases if phase.in_force(instant) and self._covers(row, phase)]
-
     def _look_whether_it_stands(self, row: Row, instant: int) -> None:
         """Deleted, out of scope, fallen below: after a count or a change of profile."""
         if not row.obligation or row.counts == []:
             return
-        policy = self.book[row.platform]
+        policy = row.policy
         is_kept = policy.keep_measures if row.obligation.restricted else policy.keep_pending
         if row.of("status") == "deleted":
             self._close(row, instant, "account-deleted")
-        elif not self._covering(row, instant):
+        elif not row.covering(instant):
             self._close(row, instant, "out-of-scope")
-        elif not self._stands(row, instant) and not is_kept:
+        elif not row.stands(instant) and not is_kept:
             self._close(row, instant, "fell-below")
 
     def _look_at_the_end_of_a_phase(self, row: Row, instant: int) -> None:
-        if not row.obligation or self._stands(row, instant):
+        if not row.obligation or row.stands(instant):
             return
-        others = any(phase.in_force(instant) for phase in self.book[row.platform].phases)
-        is_unclear = others and not self._covering(row, instant)
+        others = any(phase.in_force(instant) for phase in row.policy.phases)
+        is_unclear = others and not row.covering(instant)
         self._close(row, instant, "out-of-scope|policy-changed" if is_unclear else "policy-changed")
 
     # ----------------------------------------------------------------------------------------- ending
 
     def _end_grace(self, row: Row, instant: int, outcome: str) -> None:
         """The deadline, or a decline at once."""
-        policy, obligation = self.book[row.platform], row.obligation
-        if policy.keep_pending and not policy.keep_measures and not self._stands(row, instant):
+        policy, obligation = row.policy, row.obligation
+        if policy.keep_pending and not policy.keep_measures and not row.stands(instant):
             self._close(row, instant, "fell-below")
             return
         why = "declined" if obligation.answer == "decline" else "no-reply"
@@ -530,7 +312,7 @@ class World:
         obligation.stopped_by = []
 
     def _close(self, row: Row, instant: int, why: str) -> None:
-        purge = self._purge(row) if why == "fell-below" else []
+        purge = row.purge() if why == "fell-below" else []
         is_met = why == "displayed"
         if not row.obligation.restricted:
             self._put(row, instant, "grace-ended", purge, outcome="met" if is_met else "cancelled")
@@ -539,20 +321,9 @@ class World:
         else:
             self._put(row, instant, "disclosure-cancelled", purge, why=why)
         if row.obligation.restricted:
-            measures = self.book[row.platform].impose
+            measures = row.policy.impose
             self._put(row, instant, "restriction-lifted", purge, measures=measures, why=why)
         row.obligation, row.last_end = None, why
-
-    def _purge(self, row: Row) -> list[int]:
-        """Both numbers, where the fall looks like a purge."""
-        policy = self.book[row.platform]
-        if policy.purge is None:
-            return []
-        (drop_share, within_days), (observed_at, followers) = policy.purge, row.counts[-1]
-        first_day = observed_at // DAY - within_days
-        earlier = [count for when, count in row.counts[:-1] if when // DAY >= first_day]
-        highest = max(earlier, default=0)
-        return [highest, followers] if earlier and highest - followers >= drop_share * highest else []
 
     def _put(self, row: Row, instant: int, kind: str, purge: Iterable[int] = (), **fields: Any) -> None:
         topic = kind.partition("-")[0]
@@ -565,7 +336,7 @@ class World:
                 "account_id": row.account_id,
                 "obligation": row.obligation.number,
                 "phase": row.obligation.phase.id,
-                "policy_version": self.book[row.platform].version,
+                "policy_version": row.policy.version,
                 "decided_at": said(self.T),
                 "effective_at": said(instant),
                 "purge": list(purge),
@@ -581,37 +352,9 @@ class World:
         for key in sorted(self.known):
             one: dict[str, Any] = {"platform": key[0], "account_id": key[1]}
             found.append(
-                {**one, **self._status(self.rows[key])} if key in self.rows else {**one, "gone": True}
+                {**one, **self.rows[key].status(self.T)} if key in self.rows else {**one, "gone": True}
             )
         return found
-
-    def _status(self, row: Row) -> dict[str, Any]:
-        obligation, one = row.obligation, {"displayed": row.displayed, "measures": []}
-        one["stage"] = self._stage(row)
-        if row.counts:
-            one |= {"followers": row.counts[-1][1], "observed_at": said(row.counts[-1][0])}
-        if obligation:
-            one["phase"] = obligation.phase.id
-            if obligation.restricted:
-                one["measures"] = self.book[row.platform].impose
-            else:
-                one["deadline_at"] = said(obligation.deadline)
-        return one
-
-    def _stage(self, row: Row) -> str | None:
-        if row.obligation:
-            running = "stopped" if row.obligation.stopped_by else "grace"
-            return "restricted" if row.obligation.restricted else running
-        if row.waived_until is not None:
-            return "waived"
-        if row.displayed:
-            return None  # met, or clear where nothing was ever due: the contract does not say
-        policy = self.book[row.platform]
-        phases = [phase for phase in policy.phases if self._reached_since(row, phase) is not None]
-        if not policy.dwell or not phases:
-            return "clear"
-        now = [phase for phase in phases if phase.in_force(self.T) and self._covers(row, phase)]
-        return "confirming" if now and row.of("status") == "active" else None
 
 
 def expected(

@@ -12,7 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from oracle import World, expected, load
+from oracle import World, expected
+from oracle_book import load
 
 ACCEPTANCE = Path(__file__).parents[2] / "shared" / "acceptance"
 pytestmark = pytest.mark.shared

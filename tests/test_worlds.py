@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from oracle import expected, load
+from oracle import expected
+from oracle_book import load
 from worlds import World, world
 
 from streams.policies.load import load_book
@@ -36,9 +37,9 @@ def by_account(records: list[dict[str, Any]]) -> Records:
     groups: Records = defaultdict(list)
     for record in records:
         group = groups[record["topic"], record["platform"], record["account_id"]]
-        if group and record["type"] == "grace-ended" and group[-1]["type"] == "grace-resumed":
-            if group[-1]["decided_at"] == record["decided_at"]:
-                group.pop()
+        before = [group[-1][name] for name in ("type", "decided_at")] if group else []
+        if record["type"] == "grace-ended" and before == ["grace-resumed", record["decided_at"]]:
+            group.pop()
         group.append(record)
     return groups
 
@@ -106,7 +107,7 @@ def first_difference(one: World, directory: Path) -> str:
 def status_differences(wanted: list[dict[str, Any]], out: Path) -> list[str]:
     last: dict[tuple[str, str], dict[str, Any] | None] = {}
     for record in records_of(out, "account-status"):
-        value = record["value"] if "value" in record else record
+        value = record.get("value", record)
         platform, _, account_id = record["key"].partition(":") if "key" in record else ("", "", "")
         key = (platform, account_id) if "key" in record else (record["platform"], record["account_id"])
         last[key] = value

@@ -162,7 +162,7 @@ class Story:
     def instant(self) -> datetime:
         """Usually now, sometimes long ago, an hour ago, or ahead of what came before."""
         now = self.now
-        if self.last_tick is not None:      # a day ahead of T is too far; a while ahead is what clocks do
+        if self.last_tick is not None:  # a day ahead of T is too far; a while ahead is what clocks do
             now = min(now, self.last_tick + timedelta(hours=self.random.choice((0, 0, 0, 0, 1, 24))))
         if self.is_neat:
             return now

@@ -101,6 +101,14 @@ class Decider:
             for key, row, at, book in self._statuses
         ]
 
+    def status_now(self, key: bytes, entry: int) -> Published:
+        """Return the `account-status` record of an account as its row is now."""
+        packed = self._get(key)
+        platform = place_of(key)[0]
+        policy = self.book.policies.get(platform) if self.book is not None else None
+        row = unpack(packed) if packed is not None else None
+        return status_of(key.decode(), policy, row, self.T, entry)
+
     def keys(self) -> list[bytes]:
         """Return the keys of all rows, in any order."""
         return [key for key, _ in self._items()]

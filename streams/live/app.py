@@ -23,7 +23,8 @@ BATCH_TOPICS = (
     topics.CLOCK,
 )  # the book's topic is read outside the group (rule 23)
 QUEUE = 64  # runs between the fetch and the agent, all partitions together; the driver's inboxes do the rest
-STOP_S = 20.0  # after this a worker that does not come to its end is ended
+STOP_S = 20.0  # after this a worker that was told to stop and has not come to its end is ended
+HALT_S = 5.0  # and one that stops because of an error: Faust may wait for a thread that crashed
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +66,17 @@ class App(faust.App):  # type: ignore[misc]
     batch_topics: frozenset[str] = frozenset()
     rows: Rows
     halted: BaseException | None = None
-    deadline: threading.Timer | None = None
+    owns_process: bool = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._timers: list[threading.Timer] = []
+        super().__init__(*args, **kwargs)
 
     async def halt(self, error: BaseException) -> None:
         """Stop the worker because of an error; nothing more is handed over from now on."""
         if self.halted is None:
             self.halted = error
-            self._begin_to_stop()
+            self._end_after(HALT_S, 1)
         await self.crash(error)
 
     async def _on_agent_error(self, agent: Any, error: BaseException) -> None:
@@ -79,9 +84,12 @@ class App(faust.App):  # type: ignore[misc]
         del agent
         await self.halt(error)
 
-    def _begin_to_stop(self) -> None:
-        if self.deadline is not None and not self.deadline.is_alive():
-            self.deadline.start()
+    def _end_after(self, seconds: float, code: int) -> None:
+        if self.owns_process:
+            timer = threading.Timer(seconds, _end, (seconds, code))
+            timer.daemon = True
+            timer.start()
+            self._timers.append(timer)
 
     async def deliver(self, run: Run) -> None:
         """Hand a run to the driver, unless its partition was revoked or opened anew meanwhile."""
@@ -90,10 +98,15 @@ class App(faust.App):  # type: ignore[misc]
 
     async def on_stop(self) -> None:
         """Let the driver come to rest and commit what it accepted, then stop as Faust does."""
-        self._begin_to_stop()
+        self._end_after(STOP_S, os.EX_SOFTWARE)
         if self.halted is None and self._consumer is not None:
             await self.consumer.rest(self.assigned_partitions())
         await super().on_stop()
+
+    def stay(self) -> None:
+        """Let the process live on: the worker has stopped."""
+        for timer in self._timers:
+            timer.cancel()
 
     def assigned_partitions(self) -> Partitions:
         """Return the numbers of the partitions of the current assignment."""
@@ -168,11 +181,11 @@ def run_worker(app: App) -> int:
     """Run a worker until SIGTERM, SIGINT or an error.
 
     Returns:
-        0 after a signal, 1 after an error; 70 if it did not stop within 20 s of either and was ended.
+        0 after a signal, 1 after an error. If it has not stopped 20 s after a signal the process is ended with
+        70, and 5 s after an error with 1.
     """
     _calm_collector()
-    app.deadline = threading.Timer(STOP_S, _end)
-    app.deadline.daemon = True
+    app.owns_process = True
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = faust.Worker(app, loop=loop, override_logging=False, quiet=True)
@@ -182,7 +195,7 @@ def run_worker(app: App) -> int:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     finally:
-        app.deadline.cancel()
+        app.stay()
     return 1 if app.halted else code
 
 
@@ -196,6 +209,6 @@ def _calm_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _end() -> None:
-    log.critical("the worker did not stop within %s s and is ended", STOP_S)
-    os._exit(os.EX_SOFTWARE)
+def _end(seconds: float, code: int) -> None:
+    log.critical("the worker did not stop within %s s and is ended", seconds)
+    os._exit(code)

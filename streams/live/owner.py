@@ -18,10 +18,10 @@ from schemas.instant import parse
 from schemas.journal import EntryContent, HeadPointer
 from schemas.outputs import TOPIC_OF_TYPE
 from schemas.wire import canonical
-from streams.core.decider import Time
+from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.core.sealing import headers_of, output_key, status_of
-from streams.journaling import draft_of
+from streams.journaling import draft_of, status_headers
 from streams.ledger import effects, root
 from streams.ledger.recovery import Assignment, Recovery
 from streams.ledger.step import Step
@@ -29,6 +29,7 @@ from streams.live.failpoints import reach
 from streams.live.gates import Revoked
 from streams.live.intake import HOLD_RECORDS, AskEnds, Clocked, Merged, Piece
 from streams.live.ports import Ports
+from streams.live.statuses import Seen, fingerprint
 
 QUIET_S = 5.0
 """How long quiet records wait for a decision before they are journaled by themselves (rule 8): bounds
@@ -73,9 +74,19 @@ class Owner:
         time: What moves T.
         writer: The nonce of this process.
         until: Where T goes at the end of a history, in µs.
+        lost_allowed: By topic the position from which on an operator takes a loss of records upon himself.
     """
 
-    def __init__(self, partition: int, ports: Ports, *, time: Time, writer: str, until: int | None) -> None:
+    def __init__(
+        self,
+        partition: int,
+        ports: Ports,
+        *,
+        time: Time,
+        writer: str,
+        until: int | None,
+        lost_allowed: Mapping[str, int],
+    ) -> None:
         self.partition = partition
         self.at_end = asyncio.Event()
         """Everything up to the ends seen at the start is taken and journaled."""
@@ -83,11 +94,14 @@ class Owner:
         self._time: Time = time
         self._writer = writer
         self._until = until
+        self._lost_allowed = effects.offsets(lost_allowed)
         self._woken = asyncio.Event()
         self._resting = False
         self._intake: Clocked | Merged | None = None
         self._early: list[Piece] = []
         """Runs that arrived between the seek and the end of a recovery."""
+        self._doubted: Seen = {}
+        """Statuses in the topic that have to be compared with the rows."""
         self._unwritten: set[bytes] = set()
         self._books_to = 0
         self._ends: dict[str, int] = {}
@@ -104,7 +118,13 @@ class Owner:
         rows = self._ports.rows.partition(self.partition)
         raw = rows.get(HEAD_KEY)
         pointer = HeadPointer.decode(raw) if raw is not None else None
-        assignment = Assignment(self.partition, self._writer, effects_of=self._effects_of, time=self._time)
+        assignment = Assignment(
+            self.partition,
+            self._writer,
+            effects_of=self._effects_of,
+            time=self._time,
+            lost_allowed=self._lost_allowed,
+        )
         recovery = Recovery(pointer, assignment)
         ending = await self._perform(recovery)
         if not isinstance(ending, effects.Ready):
@@ -157,7 +177,7 @@ class Owner:
                 if content.book is not None and decision["T"] is not None:
                     policy = self._ports.books.find(content.book).policies.get(key.partition(":")[0])
                     status = status_of(key, policy, row, parse(decision["T"]), entry)
-                    publish.setdefault(topics.STATUS, []).append((*status, ()))
+                    publish.setdefault(topics.STATUS, []).append((*status, status_headers(self._writer)))
         return tuple(rows), {topic: tuple(records) for topic, records in publish.items()}
 
     # Work ----------------------------------------------------------------------------------------
@@ -176,6 +196,11 @@ class Owner:
         """Look again: a book was published."""
         self._woken.set()
 
+    def doubt(self, seen: Seen) -> None:
+        """Compare these statuses of the topic with the rows, between two steps (rule 24)."""
+        self._doubted.update(seen)
+        self._woken.set()
+
     async def rest(self) -> None:
         """Finish the step under way and take no other."""
         self._resting = True
@@ -187,6 +212,7 @@ class Owner:
         flushed_at = loop.time()
         while not self._resting:
             self._take_books()
+            await self._correct_statuses()
             chosen = self._choose()
             if isinstance(chosen, Piece):
                 await self._take(chosen)
@@ -214,6 +240,21 @@ class Owner:
             self._books_to = record.offset + 1
             self._intake.offer(Piece(topics.BOOKS, [record], record.offset + 1))
 
+    async def _correct_statuses(self) -> None:
+        """Write those statuses again that do not tell what the rows tell; each names the last accepted entry."""
+        doubted, self._doubted = self._doubted, {}
+        fold, entry = self._fold, self._step.head.n
+        if fold.T == BEFORE_TIME:
+            return
+        wrong: list[effects.Record] = []
+        for key, seen in doubted.items():
+            status = fold.decider.status_now(key, entry)
+            if fingerprint(status[1]) != seen:
+                wrong.append((*status, status_headers(self._writer)))
+        if wrong:
+            log.warning("partition %s: %s statuses in the topic were stale", self.partition, len(wrong))
+            await self._ports.publish(self.partition, ((topics.STATUS, tuple(wrong)),))
+
     async def _take(self, piece: Piece) -> None:
         for work in self._fold.take(piece.topic, piece.records, piece.end):
             await self._journal(work)
@@ -230,13 +271,16 @@ class Owner:
         """Once everything up to the ends is taken: let T go to the end of a history, and journal all of it."""
         if self.at_end.is_set() or not self._has_reached_ends():
             return
-        if self._time == "records" and self._until is not None and self._until > self._fold.T:
+        if self._time == "records" and self._until is not None and self._has_rest(self._until):
             for work in self._fold.finish(self._until):
                 await self._journal(work)
             await self._journal(self._fold.last_cut())
         elif self._fold.has_work:
             await self._journal(self._fold.cut())
         self.at_end.set()
+
+    def _has_rest(self, until: int) -> bool:
+        return until > self._fold.T or self._fold.unfinished is not None
 
     def _has_reached_ends(self) -> bool:
         if isinstance(self._intake, Merged):
@@ -255,7 +299,7 @@ class Owner:
         """Journal one piece of work and do all that follows from it."""
         if work is None:
             return
-        self._step.begin(draft_of(self._fold, work, with_headers=True, commit=True))
+        self._step.begin(draft_of(self._fold, work, writer=self._writer))
         ending = await self._perform(self._step)
         if ending is not None:
             raise Superseded(str(ending))

@@ -148,6 +148,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     # Commits: accepted positions, nothing else.
 
     def _filter_tps_with_pending_acks(self, topics: Collection[Any] | None = None) -> Iterator[TP]:
+        if self.app.halted:
+            return  # whoever reads on goes by the journal; a commit now may wait for a thread that crashed
         yield from (tp for tp in self.gates.uncommitted() if not topics or tp in topics or tp[0] in topics)
 
     def _new_offset(self, tp: TP) -> int | None:

@@ -6,8 +6,8 @@ import os
 import secrets
 import signal
 import time as wall
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import topics
@@ -25,6 +25,7 @@ from streams.live.log import Log
 from streams.live.owner import Owner, Superseded
 from streams.live.ports import Ports
 from streams.live.rows import send_in_order
+from streams.live.statuses import Seen, StatusTails
 from streams.live.topics import timestamp_type
 
 TICK_S = 1.0
@@ -48,6 +49,8 @@ class WorkerSettings:
     stop_at_end: bool = False
     """Stop once all inputs were taken up to the ends seen at the start."""
     session_s: float = 6.0
+    lost_allowed: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """By topic and partition the position from which on an operator takes a loss of records upon himself."""
 
 
 class Worker:
@@ -70,6 +73,7 @@ class Worker:
         self.app.after_recovery = self.after_recovery
         self.app.before_revoke = self.before_revoke
         self._ports: Ports | None = None
+        self._statuses = StatusTails(settings.bootstrap, prefix, self.writer, self._doubt)
 
     def run(self) -> int:
         """Run until a signal, an error, or the end of a history; return the exit code.
@@ -106,17 +110,28 @@ class Worker:
         ports = await self._connect()
         settings = self.settings
         owners = [
-            Owner(number, ports, time=settings.time, writer=self.writer, until=settings.until)
+            Owner(
+                number,
+                ports,
+                time=settings.time,
+                writer=self.writer,
+                until=settings.until,
+                lost_allowed={t: at for (t, p), at in settings.lost_allowed.items() if p == number},
+            )
             for number in sorted(partitions)
         ]
         await asyncio.gather(*(self._recover(owner) for owner in owners))
         for owner in owners:
+            start, end = (await ports.log.bounds([topics.STATUS], owner.partition))[topics.STATUS]
+            self._statuses.follow(owner.partition, start, end)
             self._start(owner)
         if settings.stop_at_end:
             self._services.append(asyncio.create_task(self._stop_at_end(owners)))
 
     async def before_revoke(self, partitions: set[int]) -> None:
         """Let the owners finish the step that is under way, and drop them."""
+        for number in partitions:
+            self._statuses.leave(number)
         leaving = [(self.owners.pop(number, None), self._tasks.pop(number, None)) for number in partitions]
         for owner, _ in leaving:
             if owner is not None:
@@ -178,6 +193,7 @@ class Worker:
             )
             await books.refresh()
             self._serve(books.follow())
+            self._serve(self._statuses.run())
             if settings.time == "clock":
                 self._serve(self._tick())
         await self._ports.books.refresh()
@@ -203,6 +219,11 @@ class Worker:
                 *(send_in_order(producer, name, number, [(None, value, [])]) for number in list(self.owners))
             )
             await asyncio.sleep(TICK_S - (now % SECOND) / SECOND * TICK_S)
+
+    def _doubt(self, partition: int, seen: Seen) -> None:
+        owner = self.owners.get(partition)
+        if owner is not None:
+            owner.doubt(seen)
 
     def _wake(self) -> None:
         for owner in self.owners.values():

@@ -1,0 +1,149 @@
+"""Keeps `account-status` true: a former owner's late write must not be the last of its key (rule 24).
+
+The topic is compacted and has no chain, so a row that a paused worker writes after its successor would stay
+for ever. Every status names its writer in a header. What stood in the partition before this owner is compared
+once with the rows; what a stranger writes later is compared when it comes. What differs is written again.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from schemas import topics
+from schemas.errors import TransportError
+from schemas.wire import assembled
+from streams.journaling import WRITER_HEADER
+
+POLL_MS = 500
+NOT_STATE = ("as_of", "entry")
+"""What a status says of its own writing; the rest is the state of the account."""
+
+Seen = dict[bytes, bytes]
+"""Per key the fingerprint of a status that stands in the topic."""
+
+
+def fingerprint(value: bytes | None) -> bytes:
+    """Return a short hash of the state that a status tells, of nothing for a tombstone or what is no status."""
+    try:
+        status = msgspec.json.decode(value) if value is not None else None
+    except msgspec.DecodeError:
+        return b"unreadable"
+    if not isinstance(status, dict):
+        return b""
+    state = {name: said for name, said in status.items() if name not in NOT_STATE}
+    return hashlib.blake2b(assembled(state), digest_size=8).digest()
+
+
+class Tail:
+    """What one owner has seen of its status partition. Pure.
+
+    Args:
+        end: Where the partition ended when the owner took over.
+        writer: The nonce of this process.
+    """
+
+    def __init__(self, end: int, writer: str) -> None:
+        self._end = end
+        self._writer = writer.encode()
+        self._before: Seen | None = {}
+
+    def see(self, record: Any) -> Seen:
+        """Take the next record; return the keys that have to be compared with the rows now."""
+        if record.key is None:
+            return {}
+        if self._before is not None and record.offset < self._end:
+            self._before[record.key] = fingerprint(record.value)
+            return {}
+        stranger = dict(record.headers).get(WRITER_HEADER) != self._writer
+        return {record.key: fingerprint(record.value)} if stranger else {}
+
+    def reach(self, position: int) -> Seen:
+        """Hear how far the partition is read; return all that stood there before, once, at its end."""
+        if self._before is None or position < self._end:
+            return {}
+        before, self._before = self._before, None
+        return before
+
+
+class StatusTails:
+    """Reads the status partitions of all owners of a worker, without a group.
+
+    Args:
+        bootstrap: `host:port`, more separated by commas.
+        prefix: Before each topic's short name.
+        writer: The nonce of this process.
+        compare: Told the partition and what has to be compared with its rows.
+    """
+
+    def __init__(
+        self, bootstrap: str, prefix: str, writer: str, compare: Callable[[int, Seen], None]
+    ) -> None:
+        self._name = topics.full_name(topics.STATUS, prefix)
+        self._writer = writer
+        self._compare = compare
+        self._tails: dict[int, Tail] = {}
+        self._next: dict[int, int] = {}
+        self._moved = False
+        self._bootstrap = bootstrap
+
+    def follow(self, partition: int, start: int, end: int) -> None:
+        """Read a partition from its start on."""
+        self._tails[partition] = Tail(end, self._writer)
+        self._next[partition] = start
+        self._moved = True
+
+    def leave(self, partition: int) -> None:
+        """Read a partition no more."""
+        self._tails.pop(partition, None)
+        self._next.pop(partition, None)
+        self._moved = True
+
+    async def run(self) -> None:
+        """Read for ever.
+
+        Raises:
+            TransportError: the broker does not answer.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        try:
+            await consumer.start()
+            while True:
+                await self._poll(consumer)
+        except KafkaError as error:
+            raise TransportError(f"{self._name} cannot be read: {error!r}") from error
+        finally:
+            await consumer.stop()
+
+    async def _poll(self, consumer: Any) -> None:
+        if self._moved:
+            self._moved = False
+            consumer.assign([TopicPartition(self._name, number) for number in self._tails])
+            for number, offset in self._next.items():
+                consumer.seek(TopicPartition(self._name, number), offset)
+        if not self._tails:
+            await asyncio.sleep(POLL_MS / 1000)
+            return
+        found = await consumer.getmany(timeout_ms=POLL_MS)
+        for place, records in found.items():
+            for record in records if place.partition in self._tails and not self._moved else ():
+                self._report(place.partition, self._tails[place.partition].see(record))
+                self._next[place.partition] = record.offset + 1
+        for number in [] if self._moved else list(self._tails):
+            position = await consumer.position(TopicPartition(self._name, number))
+            if number in self._tails:
+                self._report(number, self._tails[number].reach(position))
+
+    def _report(self, partition: int, seen: Seen) -> None:
+        if seen:
+            self._compare(partition, seen)

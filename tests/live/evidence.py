@@ -1,0 +1,124 @@
+"""What a test reads out of the topics afterwards: accepted and void entries, what was unread, what must agree."""
+
+import json
+from typing import NamedTuple
+
+from harness import nameplate, without_copies
+
+from schemas import topics
+from schemas.journal import Envelope, read_content
+from schemas.wire import canonical
+from streams.ledger.chain import GENESIS, judge
+from streams.live.log import Log
+
+READ_TOPICS = (topics.COUNTS, topics.FACTS)
+
+
+class Judged(NamedTuple):
+    """One record of a journal partition."""
+
+    offset: int
+    envelope: Envelope
+    is_accepted: bool
+    is_takeover: bool
+
+    @property
+    def content(self):
+        return read_content(self.envelope)
+
+
+def judged(cluster):
+    """Return each journal partition's records, as the one predicate judges them."""
+    found = {}
+    for number, records in cluster.read(topics.JOURNAL).items():
+        head, found[number] = GENESIS, []
+        for record in records:
+            before = head
+            head, envelope = judge(before, record.offset, record.value)
+            said = envelope or _envelope(record.value)
+            takes_over = envelope is not None and envelope.epoch != before.epoch
+            found[number].append(Judged(record.offset, said, envelope is not None, takes_over))
+    return found
+
+
+def _envelope(raw):
+    from schemas.journal import read_envelope
+
+    return read_envelope(raw)
+
+
+def accepted(cluster):
+    return {number: [one for one in records if one.is_accepted] for number, records in judged(cluster).items()}
+
+
+def positions(cluster):
+    """Return by partition what the journal has taken of the counts and facts."""
+    zero = dict.fromkeys(READ_TOPICS, 0)
+    return {
+        number: {topic: (entries[-1].content.positions if entries else zero)[topic] for topic in READ_TOPICS}
+        for number, entries in accepted(cluster).items()
+    }
+
+
+async def _ends(cluster):
+    log = Log(cluster.bootstrap, cluster.prefix)
+    await log.start()
+    try:
+        return {
+            number: {topic: end for topic, (_, end) in (await log.bounds(READ_TOPICS, number)).items()}
+            for number in range(cluster.partitions)
+        }
+    finally:
+        await log.stop()
+
+
+def ends(cluster):
+    import asyncio
+
+    return asyncio.run(_ends(cluster))
+
+
+def unread(cluster):
+    """Return by partition how many counts and facts no accepted entry has taken."""
+    taken, there = positions(cluster), ends(cluster)
+    return {
+        number: sum(there[number][topic] - taken[number][topic] for topic in READ_TOPICS) for number in there
+    }
+
+
+def journaled(cluster):
+    """Return the outputs that accepted entries hold, by topic and partition: what must be published, no more."""
+    found = {topic: {number: [] for number in range(cluster.partitions)} for topic in topics.OUTPUTS}
+    topic_of = {}
+    from schemas.outputs import TOPIC_OF_TYPE
+
+    topic_of = TOPIC_OF_TYPE
+    for number, entries in accepted(cluster).items():
+        for entry in entries:
+            for decision in entry.content.decisions:
+                for output in decision["outputs"]:
+                    found[topic_of[output["type"]]][number].append(canonical(output))
+    return found
+
+
+def dead_letters(cluster):
+    """Return the dead letters without copies, as lines of a file."""
+    return sorted({record.value for record in cluster.records(topics.DEAD_LETTERS)})
+
+
+def last_statuses(records):
+    """Return each account's last status but for the entry that holds it."""
+    found = {}
+    for key, value in records:
+        status = json.loads(value) if value is not None else None
+        found[key] = status and {name: one for name, one in status.items() if name != "entry"}
+    return found
+
+
+def check_journal(cluster, *files):
+    """Everything journaled is published, nothing else is, and the auditor agrees."""
+    assert cluster.outputs() == journaled(cluster)
+    path = cluster.export()
+    inputs = [part for file in files for part in ("--inputs", file)]
+    nameplate("verify", path, *inputs)
+    return path

@@ -47,9 +47,17 @@ def parse(text: str) -> int:
     micro = int((fraction or "").ljust(6, "0"))
     moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), micro, zone)
     instant = (moment - _EPOCH) // _MICROSECOND
-    if not _FIRST <= instant <= _LAST:
+    if not FIRST <= instant <= LAST:
         raise ValueError("outside the years 1 to 9999 UTC")
     return instant
+
+
+def after(instant: int, duration: int) -> int:
+    """Return the instant so many microseconds later, at most the last one that has a text.
+
+    No record may ask for a deadline that cannot be said.
+    """
+    return min(instant + duration, LAST)
 
 
 def text(instant: int) -> str:
@@ -69,5 +77,6 @@ def day_number(instant: int) -> int:
     return instant // DAY
 
 
-_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+"""The last instant that has a text."""

@@ -307,15 +307,13 @@ def _shipped() -> Path:
 
 
 def _list_changes(listing: Literal["table", "json"], changes: Iterable[Any]) -> None:
-    rows = [
-        (
-            change.kind,
-            change.spec.name,
-            change.spec.partitions,
-            ", ".join(f"{n}={new}" for n, _, new in change.settings),
-        )
-        for change in changes
-    ]
+    rows = []
+    for change in changes:
+        settings = {name: value for name, _, value in change.settings}
+        if listing == "table":  # what a new topic is made with is as long as it is dull
+            settings = {} if change.kind == "create" else settings
+        said: Any = settings if listing == "json" else ", ".join(map("=".join, settings.items()))
+        rows.append((change.kind, change.spec.name, change.spec.partitions, said))
     _list(listing, ("change", "topic", "partitions", "settings"), rows)
 
 
@@ -325,7 +323,9 @@ def _list(listing: Literal["table", "json"], names: tuple[str, ...], rows: Itera
         keys = [name.replace(" ", "_") for name in names]
         out.print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2), markup=False)
         return
-    table = Table(*names, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
     out.print(table)

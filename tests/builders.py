@@ -204,3 +204,28 @@ class Stream:
         tables = book_tables(*policies)
         self.raw(topics.BOOKS, canonical({"book": tables, "hash": sha256_hex(canonical(tables))}))
         return book_from_tables(tables)
+
+
+# Outputs -----------------------------------------------------------------------------------------
+
+AT_NOON = "2024-01-01T12:00:00Z"
+
+
+def common_output(**overrides: Any) -> dict[str, Any]:
+    """Return what every output says."""
+    fields = {
+        "id": "0" * 32,
+        "seq": 0,
+        "partition": 0,
+        "platform": PLATFORM,
+        "account_id": ACCOUNT,
+        "obligation_id": "1" * 32,
+        "phase": "p1",
+        "policy_version": "2024-01-01.1",
+        "book": "2" * 64,
+        "decided_at": AT_NOON,
+        "effective_at": AT_NOON,
+        "cause": {"topic": topics.COUNTS, "event_id": "e1"},
+        "reasons": [{"code": "quiet"}],
+    }
+    return {**fields, **overrides}

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from schemas.account import NO_COUNT, Obligation, Row
-from schemas.instant import DAY
+from schemas.instant import DAY, after
 from schemas.policy import Grace, Policy
-from streams.core.scope import begins_at
+from streams.core.scope import dwell_end
 
 Kind = Literal["reminder", "deadline", "waiver-end", "phase-end", "phase-begin", "dwell-end"]
 KINDS: tuple[Kind, ...] = ("reminder", "deadline", "waiver-end", "phase-end", "phase-begin", "dwell-end")
@@ -43,15 +43,15 @@ def deadline_of(grace: Grace, notified_at: int) -> int:
     """
     if grace.deadline is not None and grace.deadline - notified_at >= grace.min_days * DAY:
         return grace.deadline
-    return notified_at + grace.days * DAY
+    return after(notified_at, grace.days * DAY)
 
 
-def reminders_of(grace: Grace, deadline_at: int, after: int) -> tuple[tuple[int, int], ...]:
+def reminders_of(grace: Grace, deadline_at: int, since: int) -> tuple[tuple[int, int], ...]:
     """Return the reminders of a deadline that lie strictly after an instant, earliest first."""
     planned = (
         (deadline_at - days * DAY, days) for days in sorted(set(grace.reminders_days_before), reverse=True)
     )
-    return tuple((at, days) for at, days in planned if at > after)
+    return tuple((at, days) for at, days in planned if at > since)
 
 
 def _of_obligation(obligation: Obligation) -> Iterator[tuple[int, int]]:
@@ -73,17 +73,17 @@ def dues_of(policy: Policy | None, row: Row) -> Iterator[tuple[int, int]]:
     if policy.confirm.dwell_days:
         for phase in policy.phases:
             if phase.reached(row.followers):
-                yield begins_at(policy, row, phase), DWELL_END
+                yield dwell_end(policy, row, phase), DWELL_END
 
 
-def next_due(policy: Policy | None, row: Row, after: int) -> tuple[int, int] | None:
+def next_due(policy: Policy | None, row: Row, looked_at: int) -> tuple[int, int] | None:
     """Return the first (instant, rank) that is still to be decided for a row, None for none.
 
     What a row keeps (reminders, deadline, end of a waiver) is there until it was decided. The end
-    of a dwell is not kept: it is still to come only if it lies strictly after `after`, the instant
-    up to which everything was looked at.
+    of a dwell is not kept: it is still to come only if it lies strictly after `looked_at`, the
+    instant up to which everything was looked at.
     """
-    due = (due for due in dues_of(policy, row) if due[1] != DWELL_END or due[0] > after)
+    due = (due for due in dues_of(policy, row) if due[1] != DWELL_END or due[0] > looked_at)
     return min(due, default=None)
 
 

@@ -221,7 +221,7 @@ def _record_answer(case: Case, fact: AnswerGiven) -> None:
     if fact.answer == "agree":
         obligations.stop(case, "agreed", because)
     elif _refuses_at_once(case) and "held" not in case.open.holds:
-        _end_grace(case, "declined", because, in_force_at=case.at)
+        _end_grace(case, "declined", because)
     else:
         obligations.release(case, "agreed", because)
 
@@ -263,7 +263,7 @@ def _waived(fact: AdjudicationMade) -> Reason:
 
 def _end_hold(case: Case, because: Reason) -> None:
     if "held" in case.open.holds and _refuses_at_once(case):
-        _end_grace(case, "declined", because, in_force_at=case.at)
+        _end_grace(case, "declined", because)
     else:
         obligations.release(case, "held", because)
 
@@ -277,9 +277,8 @@ def _fall_due(case: Case, due: Due) -> bool:
             obligations.remind(case)
             return False
         case "deadline":
-            # A phase that ends or begins at this very instant does so after the deadline.
             passed = reason("deadline-passed", deadline_at=text(case.open.deadline_at))
-            _end_grace(case, "expired", passed, in_force_at=due.due - 1)
+            _end_grace(case, "expired", passed)
             return False
         case "waiver-end":
             case.set(waived=False, waived_until=None)
@@ -295,18 +294,19 @@ def _fall_due(case: Case, due: Due) -> bool:
     return True
 
 
-def _end_grace(
-    case: Case, outcome: Literal["expired", "declined"], because: Reason, *, in_force_at: int
-) -> None:
+def _end_grace(case: Case, outcome: Literal["expired", "declined"], because: Reason) -> None:
     """End a grace that lapsed or was refused; who is below then is not restricted where measures would be lifted.
+
+    Nobody is below where no phase is in force: a phase that ends at this very instant does so after
+    the deadline, and the end is what cancels.
 
     Source:
         Contract, section 3, "Deadline" and "Answers".
     """
     policy = case.policy
     if policy is not None and policy.below.measures == "lift":
-        phases = covering(policy, case.row, in_force_at)
-        if is_below_all(policy, phases, case.row):
+        phases = covering(policy, case.row, case.effective_at)
+        if phases and is_below_all(policy, phases, case.row):
             reasons = (*case.because(because), *_fell_below(case, policy, phases))
             obligations.cancel(case, "fell-below", reasons)
             return

@@ -14,14 +14,14 @@ from schemas.errors import InvariantBroken
 from schemas.instant import parse, text
 from schemas.journal import Cursor
 from schemas.outputs import time_text
-from schemas.policy import PolicyBook
+from schemas.policy import Policy, PolicyBook
 from schemas.reasons import reason
 from schemas.wire import assembled, canonical
 from streams.core.agenda import Agenda
 from streams.core.band import FOREVER, Band, band_of
 from streams.core.deadlines import KINDS, Due
 from streams.core.decide import BookAdopted, Input, cause_of, decide
-from streams.core.sealing import Published, Sealer, common_fields, raw, status_of
+from streams.core.sealing import Published, Sealer, common_fields, raw, stage_of, status_of
 
 Time = Literal["clock", "records"]
 Cause = dict[str, Any]
@@ -181,6 +181,8 @@ class Decider:
         if decision.changed:
             self._put(key, packed, decision.row)
             self._statuses.append((key_text, decision.row, self.T, self.book))
+        elif isinstance(record, Due) and decision.row is not None:
+            self._show_stage(key_text, policy, decision.row, record.due)
         effective_at = record.due if isinstance(record, Due) else self.T
         if decision.changed or is_due:
             self.agenda.plan(self.book, key, decision.row, effective_at)
@@ -198,6 +200,11 @@ class Decider:
         before = row_hash(key, packed).hex() if packed is not None else None
         after = {"after": decision.row} if decision.changed else {}
         self.note(key_text, cause, list(decision.reasons), before=before, outputs=outputs, **after)
+
+    def _show_stage(self, key: str, policy: Policy | None, row: Row, due: int) -> None:
+        """Write a status where a phase that begins or ends changes the stage alone: to or from confirming."""
+        if self.book is not None and stage_of(policy, row, due - 1) != stage_of(policy, row, due):
+            self._statuses.append((key, row, self.T, self.book))
 
     def note(
         self,

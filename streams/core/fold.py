@@ -29,9 +29,9 @@ from streams.core.band import FOREVER
 from streams.core.decider import BEFORE_TIME, Decider, Time, View
 from streams.core.sealing import Published, raw
 
-FULL_BYTES = 384 * 1024
-"""An entry is cut once its decisions pass this. One account's decisions on one record stay below 16 KiB
-(six outputs and a row), so an entry stays well within its 512 KiB."""
+FULL_BYTES = 256 * 1024
+"""An entry is cut once its decisions pass this. One decision can be as large as 145 KiB (a profile of
+64 KiB of subjects stands in its cause and in its row), so an entry stays within its 512 KiB."""
 
 LOG_APPEND_TIME = 1
 
@@ -123,6 +123,11 @@ class Fold:
         return self._unfinished
 
     @property
+    def _is_adopting(self) -> bool:
+        """Whether the unfinished record is a book that is adopted already, and rows are still to be looked at."""
+        return self._unfinished is not None and self._unfinished.due is None
+
+    @property
     def has_decisions(self) -> bool:
         """Whether something was decided since the last cut."""
         return bool(self.decider.decisions)
@@ -166,7 +171,8 @@ class Fold:
                     yield self._cut(cursor)
             self._unfinished = None
             index += 1
-            if self.decider.bytes > FULL_BYTES or (self._each_wake and len(self.decider.decisions) > before):
+            woke = self._each_wake and len(self.decider.decisions) > before
+            if woke or self.decider.bytes > FULL_BYTES or self._book_bytes:
                 self._close_run(
                     topic, records[first:index], end if index == len(records) else records[index].offset
                 )
@@ -264,7 +270,7 @@ class Fold:
     def _decide_record(self, topic: str, record: Any) -> Iterator[Cursor]:
         """Decide one record whole; yield after each of its decisions how far it came."""
         decider, offset = self.decider, record.offset
-        if decider.agenda.next_at <= decider.T and not (topic == topics.BOOKS and self._unfinished):
+        if decider.agenda.next_at <= decider.T and not self._is_adopting:
             yield from decider.advance(decider.T, topic, offset)
         try:
             value = self._decode(topic, record)
@@ -301,14 +307,15 @@ class Fold:
     def _adopt(self, record: Any, published: PolicyBookPublished) -> Iterator[Cursor]:
         """Decide by a new book: first that, then again for every row."""
         cause = {"topic": topics.BOOKS, "offset": record.offset, "book": published.hash}
-        done = self._unfinished.key if self._unfinished is not None else None
+        done = self._unfinished.key if self._unfinished is not None and self._is_adopting else None
         if done is None:
             if self.book is not None and self.book.hash == published.hash:
                 return
+            before = self.decider.bytes
             self.decider.adopt(book_from_tables(published.book), cause)
-            # The book stands in the entry whole, and an entry may be larger by its book.
-            self._book_bytes = self.decider.bytes
-            self.decider.bytes = 0
+            # The book stands in the entry whole, and an entry may be larger by its one book.
+            self._book_bytes = self.decider.bytes - before
+            self.decider.bytes = before
         yield from self.decider.look_again(cause, done)
 
 

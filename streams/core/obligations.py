@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.account import HoldReason, Obligation, Row
 from schemas.errors import InvariantBroken
-from schemas.instant import DAY, SECOND, text
+from schemas.instant import DAY, SECOND, after, text
 from schemas.policy import Phase, Policy
 from schemas.reasons import Reason, reason
 from streams.core.deadlines import deadline_of, reminders_of
@@ -198,7 +198,7 @@ def release(case: Case, why: HoldReason, because: Reason) -> None:
         case.because(because, reason("clock-stopped", by=holds[0]))
         return
     left, reasons = _time_left(case)
-    deadline_at = case.at + left
+    deadline_at = after(case.at, left)
     grace = _grace(case)
     _change(
         case,

@@ -75,9 +75,17 @@ def reached_since(row: Row, phase: Phase) -> int:
     return row.observed_at
 
 
-def begins_at(policy: Policy, row: Row, phase: Phase) -> int:
+def dwell_end(policy: Policy, row: Row, phase: Phase) -> int:
     """Return when the dwell of a reached phase is over, by its counts alone."""
     return reached_since(row, phase) + policy.confirm.dwell_days * DAY
+
+
+def has_dwelt(policy: Policy, row: Row, phase: Phase, at: int) -> bool:
+    """Return whether a reached phase was reached for as long as the policy asks.
+
+    Without a dwell it is, also where a producer's clock is ahead of T.
+    """
+    return policy.confirm.dwell_days == 0 or dwell_end(policy, row, phase) <= at
 
 
 def named_phase(policy: Policy | None, row: Row, effective_at: int, at: int) -> Phase | None:
@@ -99,7 +107,7 @@ def named_phase(policy: Policy | None, row: Row, effective_at: int, at: int) -> 
         return None
     found = None
     for phase in covering(policy, row, effective_at, at):
-        if phase.reached(row.followers) and begins_at(policy, row, phase) <= effective_at:
+        if phase.reached(row.followers) and has_dwelt(policy, row, phase, effective_at):
             found = phase
     return found
 
@@ -111,6 +119,6 @@ def is_confirming(policy: Policy | None, row: Row, at: int) -> bool:
     if row.profile is not None and row.profile.status != "active":
         return False
     return any(
-        phase.reached(row.followers) and begins_at(policy, row, phase) > at
+        phase.reached(row.followers) and not has_dwelt(policy, row, phase, at)
         for phase in covering(policy, row, at)
     )

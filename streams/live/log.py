@@ -55,6 +55,7 @@ class Log:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",  # as the worker reads: an end is where its records end
             fetch_max_wait_ms=WAIT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
         )

@@ -6,6 +6,7 @@ undone the next owner finishes.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -38,6 +39,9 @@ what a takeover reads again, at one small entry of an idle partition per so many
 RETRIES = 8
 RETRY_S = 0.2
 """An effect whose outcome is unknown is done again after 0.2, 0.4, … s, some 50 s in all; then the worker stops."""
+
+HEARTBEATS_S = 1.5
+"""One heartbeat of the group (1 s) and its answer: who stood still and lost the partition knows it by then."""
 
 HEAD_KEY = b"head"
 """Under it the table keeps the head pointer. An account's key has a colon."""
@@ -96,7 +100,7 @@ class Owner:
         self._until = until
         self._lost_allowed = effects.offsets(lost_allowed)
         self._woken = asyncio.Event()
-        self._resting = False
+        self._resting = asyncio.Event()
         self._intake: Clocked | Merged | None = None
         self._early: list[Piece] = []
         """Runs that arrived between the seek and the end of a recovery."""
@@ -203,14 +207,33 @@ class Owner:
 
     async def rest(self) -> None:
         """Finish the step under way and take no other."""
-        self._resting = True
+        self._resting.set()
         self._woken.set()
+
+    async def is_kept(self) -> bool:
+        """Return whether the group still gives the partition to this worker, after an entry of ours was void.
+
+        What we remember of the group is worth nothing then: a process that stood still past its session
+        remembers an assignment that is somebody else's by now, and a takeover of it would oust the rightful
+        owner. So a heartbeat is waited for, whose answer leads to `rest`.
+        """
+        await self._pause(HEARTBEATS_S)
+        return self._is_ours()
+
+    def _is_ours(self) -> bool:
+        return not self._resting.is_set() and self._ports.is_assigned(self.partition)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but no longer than until `rest` is called."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._resting.wait()
 
     async def work(self) -> None:
         """Take what arrives, for ever; or until somebody else owns the partition or `rest` was called."""
         loop = asyncio.get_running_loop()
         flushed_at = loop.time()
-        while not self._resting:
+        while not self._resting.is_set():
             self._take_books()
             await self._correct_statuses()
             chosen = self._choose()
@@ -382,8 +405,8 @@ class Owner:
                 recovery.root_is(root.of_rows(View(ports.rows.partition(partition)).items()))
             case effects.BackOff(voids):
                 log.warning("partition %s: the takeover was void for the %s. time", partition, voids)
-                await asyncio.sleep(RETRY_S * min(voids, 10))
-                recovery.still_mine(ports.is_assigned(partition))
+                await self._pause(RETRY_S * min(voids, 10))
+                recovery.still_mine(self._is_ours())
             case effects.WriteApplied():
                 rows_now = ports.rows.partition(partition)
                 await ports.rows.write(

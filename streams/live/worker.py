@@ -129,16 +129,21 @@ class Worker:
             self._services.append(asyncio.create_task(self._stop_at_end(owners)))
 
     async def before_revoke(self, partitions: set[int]) -> None:
-        """Let the owners finish the step that is under way, and drop them."""
+        """Let the owners finish the step that is under way, and drop them; end those that cannot in time."""
         for number in partitions:
             self._statuses.leave(number)
         leaving = [(self.owners.pop(number, None), self._tasks.pop(number, None)) for number in partitions]
         for owner, _ in leaving:
             if owner is not None:
                 await owner.rest()
-        for _, task in leaving:
-            if task is not None:
-                await asyncio.wait({task})
+        tasks = {task for _, task in leaving if task is not None}
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            # one that was still at work when the partition comes back would write into its successor's rows
+            for task in tasks:
+                task.cancel()
 
     # Owners --------------------------------------------------------------------------------------
 
@@ -159,7 +164,7 @@ class Worker:
                     return
                 except Superseded as void:
                     log.warning("partition %s: %s", owner.partition, void)
-                    if not await owner.recover():
+                    if not await owner.is_kept() or not await owner.recover():
                         return
         except Revoked as gone:
             log.info("partition %s: %s", owner.partition, gone)

@@ -58,7 +58,7 @@ def begun(time="clock", *policies):
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_resumed_after_any_entry_it_decides_as_if_it_had_never_stopped(time, data):
     world = records, books, until = data.draw(worlds(time))
     expected = whole(world, time)
@@ -77,7 +77,7 @@ def test_resumed_after_any_entry_it_decides_as_if_it_had_never_stopped(time, dat
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_split_into_runs_and_any_size_of_entries_decide_the_same(time, data):
     world = data.draw(worlds(time))
     expected = whole(world, time)
@@ -92,7 +92,7 @@ def test_any_split_into_runs_and_any_size_of_entries_decide_the_same(time, data)
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_entries_cover_the_records_without_gap_and_pass_none_that_is_unfinished(time, data):
     world = records, _, _ = data.draw(worlds(time))
     with entries_of(TINY):
@@ -115,13 +115,13 @@ def test_entries_cover_the_records_without_gap_and_pass_none_that_is_unfinished(
 class Wakeful(Fold):
     """A fold without its fast path: it decides about every record."""
 
-    def _next_awake(self, topic, records, index):
+    def _next_awake(self, _topic, _records, index):
         return index
 
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_bands_change_nothing(time, data):
     world = data.draw(worlds(time))
     with entries_of(data.draw(st.sampled_from([TINY, 10**6]))):
@@ -133,7 +133,7 @@ def test_bands_change_nothing(time, data):
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_journal_of_a_world_is_a_chain_that_every_draft_follows(time, data):
     """The two machines agree: no draft of a fold is refused by the journal's own rules."""
     world = data.draw(worlds(time))
@@ -141,7 +141,7 @@ def test_a_journal_of_a_world_is_a_chain_that_every_draft_follows(time, data):
         partition = whole(world, time)
     chain = Chain(0, "test")
     for work in partition.works:
-        chain.append(draft_of(partition.fold, work, with_headers=True))
+        chain.append(draft_of(partition.fold, work, writer="test"))
     assert chain.head.n == len(partition.works) - 1
 
 
@@ -150,7 +150,7 @@ def test_a_journal_of_a_world_is_a_chain_that_every_draft_follows(time, data):
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_the_root_is_the_sum_over_the_rows_and_the_rows_are_canonical(time, data):
     with entries_of(TINY):
         stands = whole(data.draw(worlds(time)), time).stands
@@ -163,7 +163,7 @@ def test_the_root_is_the_sum_over_the_rows_and_the_rows_are_canonical(time, data
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_decisions_alone_rebuild_the_rows_and_each_names_the_row_before(time, data):
     partition = whole(data.draw(worlds(time)), time)
     rows = {}
@@ -219,7 +219,7 @@ def outputs_of(partition, account=None):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_other_accounts_change_nothing_for_an_account(data):
     records, _, until = data.draw(worlds("clock"))
     together = Partition("clock").take(records).finish(until)
@@ -235,7 +235,7 @@ def test_other_accounts_change_nothing_for_an_account(data):
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_record_that_comes_twice_in_a_row_says_nothing_more(time, data):
     records, _, until = data.draw(worlds(time))
     doubled = Stream()
@@ -250,7 +250,7 @@ def test_a_record_that_comes_twice_in_a_row_says_nothing_more(time, data):
 
 @both_times
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_account_gets_its_outputs_in_a_lawful_order(time, data):
     """No restriction without a notice and a deadline or a refusal; nothing after the end of an obligation."""
     partition = whole(data.draw(worlds(time)), time)
@@ -465,12 +465,12 @@ def test_an_unfinished_tick_an_adoption_and_dues_before_a_record_are_gone_on_wit
         assert {cursor.topic for cursor in cursors} == {topic}
 
 
-def test_a_stream_is_cut_only_between_decisions_of_one_account():
+def test_what_one_account_says_on_one_record_is_never_parted():
     stream = begun()
     stream.add(count_of(), display_said(True, day(0)))
     with entries_of(TINY):
         works = Partition("clock").take(stream.records).works
-    assert [len(work.decisions) for work in works if work.decisions] == [1, 1, 1]
+    assert [len(work.decisions) for work in works if work.decisions] == [2, 1]
     seqs = [
         out["seq"] for work in works for one in work.decisions for out in msgspec.json.decode(one)["outputs"]
     ]
@@ -480,9 +480,6 @@ def test_a_stream_is_cut_only_between_decisions_of_one_account():
 # What once went wrong ----------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True, reason="finding: on resume the cursor of a due is taken for one of an adoption"
-)
 def test_resumed_in_the_dues_before_a_book_the_book_is_still_adopted():
     stream = Stream()
     at_once = phase_tables(grace={"deadline": text(day(0)), "min_days": 0})
@@ -503,7 +500,6 @@ def test_resumed_in_the_dues_before_a_book_the_book_is_still_adopted():
     assert resumed.fold.book.hash == second.hash
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="finding: a deadline beyond the year 9999")
 @pytest.mark.parametrize("way", ["count", "hold"])
 def test_no_record_can_ask_for_a_deadline_beyond_the_last_instant(way):
     last = parse("9999-12-31T23:59:59Z")
@@ -525,7 +521,6 @@ def names_of(number):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="finding: one decision can be as large as 145 KiB, not 16")
 def test_no_records_make_an_entry_too_large():
     stream = begun()
     for letter in "abcd":
@@ -534,26 +529,22 @@ def test_no_records_make_an_entry_too_large():
     stream.add(profile_said(account_id="acc-z", subjects=names_of(8000)))
     partition = Partition("clock").take(stream.records).finish(day(0))
     chain = Chain(0, "test")
-    sizes = [
-        len(chain.append(draft_of(partition.fold, work, with_headers=False))) for work in partition.works
-    ]
+    sizes = [len(chain.append(draft_of(partition.fold, work))) for work in partition.works]
     assert max(sizes) <= MAX_ENTRY_BYTES
 
 
-@pytest.mark.xfail(strict=True, reason="finding: of several books in one entry only the last may be larger")
 def test_several_books_in_one_entry_may_all_be_larger():
     stream = Stream()
-    phases = [phase_tables(id=f"p{number}", threshold=number + 1) for number in range(2000)]
+    rules = [{"id": f"r{number}", "from": text(day(0)), "text": "x" * 990} for number in range(300)]
     for version in "123":
-        stream.book(policy_tables(version=version, phase=phases))
+        stream.book(policy_tables(version=version, rule=rules))
     partition = Partition("clock").take(stream.records).cut()
     chain = Chain(0, "test")
     for work in partition.works:
-        entry = chain.append(draft_of(partition.fold, work, with_headers=False))
+        entry = chain.append(draft_of(partition.fold, work))
         assert len(entry) <= MAX_ENTRY_BYTES + work.book_bytes
 
 
-@pytest.mark.xfail(strict=True, reason="finding: what time alone changes of a status is not published")
 @pytest.mark.parametrize("way", ["a phase begins", "a phase ends"])
 def test_a_status_follows_when_an_account_is_confirming_and_when_no_more(way):
     begins = {"from": text(day(3))} if way == "a phase begins" else {"until": text(day(3))}

@@ -5,7 +5,7 @@ from builders import START, THRESHOLD, day, phase_tables, policy_of, profile_of,
 
 from schemas.instant import text
 from streams.core.scope import (
-    begins_at,
+    dwell_end,
     covering,
     covers,
     is_below,
@@ -135,7 +135,7 @@ def test_a_dwell_counts_from_the_first_count_that_reached_the_phase_to_its_very_
     policy = policy_of(confirm={"dwell_days": 2})
     row = row_of(sides=((THRESHOLD, ">=", day(-1)),))
     assert reached_since(row, policy.phases[0]) == day(-1)
-    assert begins_at(policy, row, policy.phases[0]) == day(1)
+    assert dwell_end(policy, row, policy.phases[0]) == day(1)
     assert named_phase(policy, row, day(1) - 1, day(1) - 1) is None
     assert named_phase(policy, row, day(1), day(1))
     assert is_confirming(policy, row, day(1) - 1)

@@ -3,7 +3,8 @@
 import json
 from typing import NamedTuple
 
-from harness import nameplate, without_copies
+from harness import nameplate, replayed
+from stories import history, write_book, write_history
 
 from schemas import topics
 from schemas.journal import Envelope, read_content
@@ -99,6 +100,29 @@ def journaled(cluster):
                 for output in decision["outputs"]:
                     found[topic_of[output["type"]]][number].append(canonical(output))
     return found
+
+
+class Told:
+    """A published history, and what the replay makes of it."""
+
+    def __init__(self, cluster, until, **how):
+        directory = cluster.directory
+        self.book = write_book(directory / "book")
+        self.file = write_history(directory / "history.jsonl", history(**how))
+        self.replayed = directory / "replayed"
+        more = ("--policies", self.book, "--partitions", cluster.partitions, "--until", until, "--out", self.replayed)
+        nameplate("replay", self.file, *more)
+
+    def publish(self, cluster):
+        cluster.publish_book(self.book)
+        cluster.publish_file(self.file)
+
+    def is_decided_by(self, cluster):
+        """Hold everything that left against the replay's files."""
+        assert cluster.outputs() == replayed(self.replayed, cluster.partitions)
+        assert dead_letters(cluster) == sorted((self.replayed / "dead-letters.jsonl").read_bytes().splitlines())
+        check_journal(cluster, self.file)
+        return True
 
 
 def dead_letters(cluster):

@@ -1,6 +1,7 @@
 """Real workers on a real broker: started, watched, killed; and what they left in the topics."""
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -146,11 +147,62 @@ class Cluster:
             for topic in topics.OUTPUTS
         }
 
+    def read_named(self, name):
+        """Return all records of a topic by its full name, by partition."""
+        return asyncio.run(_read(self.bootstrap, name))
+
+    def decisions(self, journal):
+        """Yield every decision of an exported journal, in its order, with the number of its partition."""
+        for line in journal.read_bytes().splitlines():
+            content = json.loads(line)["content"]
+            for decision in content["decisions"]:
+                yield content["partition"], decision
+
+    def has_journaled_all(self):
+        """Whether the journals have passed every record of counts and facts."""
+        ends = {topic: self.read(topic) for topic in (topics.COUNTS, topics.FACTS)}
+        for number, entries in self.read(topics.JOURNAL).items():
+            positions = json.loads(entries[-1].value)["content"]["positions"] if entries else {}
+            for topic, records in ends.items():
+                if records[number] and positions.get(topic, 0) <= records[number][-1].offset:
+                    return False
+        return True
+
+    def write_inputs_as_taken(self, journal, path):
+        """Write what was taken, in the order in which the journal says it was, as a replay file; return its path.
+
+        The policy book is left out: a replay is given it beforehand.
+        """
+        raw = {topic: self.read(topic) for topic in (topics.COUNTS, topics.FACTS, topics.CLOCK)}
+        by_offset = {
+            (topic, number, record.offset): record
+            for topic, partitions in raw.items()
+            for number, records in partitions.items()
+            for record in records
+        }
+        with path.open("w", encoding="utf-8") as file:
+            for line in journal.read_bytes().splitlines():
+                content = json.loads(line)["content"]
+                for topic, start, end, _ in content["runs"]:
+                    for offset in range(start, end) if topic != topics.BOOKS else ():
+                        record = by_offset[topic, content["partition"], offset]
+                        file.write(json.dumps(_line_of(topic, content["partition"], record)) + "\n")
+        return path
+
     def export(self):
         """Return the exported journal's path."""
         path = self.directory / "journal.jsonl"
         nameplate("journal", "export", path, "--bootstrap", self.bootstrap, "--prefix", self.prefix)
         return path
+
+
+def _line_of(topic, partition, record):
+    said = {"topic": topic, "partition": partition, "offset": record.offset}
+    said |= {"timestamp": record.timestamp, "timestamp_type": record.timestamp_type}
+    said["key"] = record.key.decode() if record.key is not None else None
+    if record.value is None:
+        return {**said, "value": None}
+    return {**said, "raw_base64": base64.b64encode(record.value).decode()}
 
 
 def without_copies(records):

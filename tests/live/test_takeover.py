@@ -4,9 +4,9 @@ import signal
 import time
 
 import pytest
-from evidence import accepted, check_journal, dead_letters, unread
-from harness import Cluster, eventually, nameplate, replayed
-from stories import UNTIL, history, write_book, write_history
+from evidence import Told, accepted, unread
+from harness import Cluster, eventually
+from stories import UNTIL
 
 pytestmark = pytest.mark.broker
 
@@ -37,29 +37,6 @@ def cluster(broker, prefix, tmp_path):
     it.close()
 
 
-class Told:
-    """A published history, and what the replay makes of it."""
-
-    def __init__(self, cluster, **how):
-        directory = cluster.directory
-        self.book = write_book(directory / "book")
-        self.file = write_history(directory / "history.jsonl", history(**how))
-        self.replayed = directory / "replayed"
-        more = ("--policies", self.book, "--partitions", PARTITIONS, "--until", UNTIL, "--out", self.replayed)
-        nameplate("replay", self.file, *more)
-
-    def publish(self, cluster):
-        cluster.publish_book(self.book)
-        cluster.publish_file(self.file)
-
-    def is_decided_by(self, cluster):
-        """Hold everything that left against the replay's files."""
-        assert cluster.outputs() == replayed(self.replayed, PARTITIONS)
-        assert dead_letters(cluster) == sorted((self.replayed / "dead-letters.jsonl").read_bytes().splitlines())
-        check_journal(cluster, self.file)
-        return True
-
-
 def died(worker, place, cluster):
     """Wait for the death of a worker, and say what it left unread."""
     worker.wait_exit(-9)
@@ -69,7 +46,7 @@ def died(worker, place, cluster):
 
 
 def test_a_worker_killed_at_every_place_and_started_again_decides_as_the_replay_does(cluster):
-    told = Told(cluster)
+    told = Told(cluster, UNTIL)
     told.publish(cluster)
     for place in IN_TURN:
         worker = cluster.worker(*HISTORY, "--stop-at-end", failpoint=place, session=SESSION_S)
@@ -81,7 +58,7 @@ def test_a_worker_killed_at_every_place_and_started_again_decides_as_the_replay_
 
 def test_workers_already_in_the_group_take_over_from_those_that_are_killed(cluster):
     """They are in the group before the history is there; one more that joins then makes all of them look at it."""
-    told = Told(cluster)
+    told = Told(cluster, UNTIL)
     t = time.monotonic()
     workers = [cluster.worker("--time", "records", failpoint=place, session=SESSION_S) for place in AT_ONCE]
     eventually(lambda: sum(len(worker.owned()) for worker in workers) >= PARTITIONS, "all are owned")

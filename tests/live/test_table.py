@@ -1,0 +1,137 @@
+"""The rolling table may be lost or damaged at any time: it is built again from the journal, and says so."""
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from evidence import Told, accepted, unread
+from harness import Cluster, eventually
+from stories import UNTIL
+
+from schemas.journal import HeadPointer
+from streams.live import topics as admin
+from streams.live.owner import HEAD_KEY
+
+pytestmark = pytest.mark.broker
+
+PARTITIONS = 4
+TO_THE_END = ("--time", "records", "--until", UNTIL, "--stop-at-end")
+SESSION_S = 2
+LOUD = "the table was rebuilt from the journal"
+
+
+@pytest.fixture
+def cluster(broker, prefix, tmp_path):
+    it = Cluster(broker.bootstrap, prefix, tmp_path, PARTITIONS)
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def told(cluster):
+    """A history of which one worker has decided a part before it was killed."""
+    it = Told(cluster, UNTIL, records=600)
+    it.publish(cluster)
+    work_and_die(cluster)
+    return it
+
+
+def work_and_die(cluster):
+    worker = cluster.worker(*TO_THE_END, failpoint="head.after:60", session=SESSION_S)
+    worker.wait_exit(-9)
+    left = unread(cluster)
+    print(f"unread by partition: {left}")
+    assert all(left.values())
+    return worker
+
+
+def changelog(cluster):
+    return f"{cluster.prefix}rows-changelog"
+
+
+def table(cluster):
+    """Return by partition the changelog's records of rows, and the table that they make."""
+    found = {}
+    for number, records in _read(cluster).items():
+        rows = {}
+        for record in records:
+            rows[record.key] = record.value
+        found[number] = [record for record in records if record.key != HEAD_KEY], rows
+    return found
+
+
+def _read(cluster):
+    import asyncio
+
+    from harness import _read as read
+
+    return asyncio.run(read(cluster.bootstrap, changelog(cluster)))
+
+
+def write(cluster, *changes):
+    producer = Producer({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+    for partition, key, value in changes:
+        producer.produce(changelog(cluster), key=key, value=value, partition=partition)
+    assert not producer.flush(30)
+
+
+def delete_table(cluster):
+    client = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+    client.delete_topics([changelog(cluster)])[changelog(cluster)].result()
+    eventually(lambda: changelog(cluster) not in client.list_topics(timeout=10).topics, "the table is gone")
+    admin.apply(cluster.bootstrap, admin.wanted(cluster.prefix, cluster.partitions))
+
+
+def rebuilt(worker):
+    return {int(line.split("partition ")[1].split(":")[0]) for line in worker.log.splitlines() if LOUD in line}
+
+
+def test_a_deleted_table_is_built_from_the_journal(cluster, told):
+    delete_table(cluster)
+    assert not any(rows for _, rows in table(cluster).values())
+    worker = cluster.worker(*TO_THE_END, session=SESSION_S)
+    worker.wait_exit()
+    assert rebuilt(worker) == set(range(PARTITIONS))
+    assert told.is_decided_by(cluster)
+
+
+def test_a_damaged_table_is_built_from_the_journal(cluster, told):
+    """One accident in each partition: a wrong row, a lost one, a late write of an old one, a stranger's."""
+    damaged = table(cluster)
+    for number, damage in enumerate((with_a_wrong_row, with_a_lost_row, with_a_stale_row, with_an_alien_row)):
+        write(cluster, (number, *damage(*damaged[number])))
+    worker = cluster.worker(*TO_THE_END, session=SESSION_S)
+    worker.wait_exit()
+    assert rebuilt(worker) == set(range(PARTITIONS))
+    assert worker.log.count("They are built anew from the whole journal") == PARTITIONS
+    assert told.is_decided_by(cluster)
+
+
+def with_a_wrong_row(records, rows):
+    one, other = sorted(key for key, row in rows.items() if row is not None and key != HEAD_KEY)[:2]
+    return one, rows[other]
+
+
+def with_a_lost_row(records, rows):
+    return min(key for key, row in rows.items() if row is not None and key != HEAD_KEY), None
+
+
+def with_a_stale_row(records, rows):
+    return next((one.key, one.value) for one in records if one.value != rows[one.key])
+
+
+def with_an_alien_row(records, rows):
+    return b"weibo:nobody", next(row for key, row in rows.items() if row is not None and key != HEAD_KEY)
+
+
+def test_a_table_written_after_an_entry_that_the_journal_does_not_have_stops_the_worker(cluster, told):
+    before = {number: len(entries) for number, entries in accepted(cluster).items()}
+    write(cluster, (2, HEAD_KEY, HeadPointer("1" * 64, 5).encode()))
+    worker = cluster.worker(*TO_THE_END, session=SESSION_S)
+    worker.wait_exit(1)
+    assert "partition 2: The table was written after journal entry 1111" in worker.log
+    assert "Restore the journal; if it is this one that is right, delete the table" in worker.log
+    assert "[head-not-in-journal]" in worker.log
+    assert len(accepted(cluster)[2]) == before[2]
+    delete_table(cluster)  # as the message says
+    cluster.worker(*TO_THE_END, session=SESSION_S).wait_exit()
+    assert told.is_decided_by(cluster)

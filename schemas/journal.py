@@ -176,17 +176,14 @@ def encode_content(content: EntryContent) -> bytes:
 
 def encode_entry(n: int, epoch: int, prev: str, writer: str, content: bytes) -> bytes:
     """Return the bytes of an entry round a content that is encoded already."""
-    return _encoder.encode(
-        {
-            "v": VERSION,
-            "n": n,
-            "epoch": epoch,
-            "prev": prev,
-            "writer": writer,
-            "seal": entry_hash(content),
-            "content": msgspec.Raw(content),
-        }
-    )
+    body = _body(msgspec.Raw(b"%d" % VERSION), n, epoch, prev, writer, msgspec.Raw(content))
+    return _encoder.encode({**body, "seal": entry_hash(_encoder.encode(body))})
+
+
+def _body(
+    v: msgspec.Raw, n: int, epoch: int, prev: str, writer: str, content: msgspec.Raw
+) -> dict[str, int | str | msgspec.Raw]:
+    return {"v": v, "n": n, "epoch": epoch, "prev": prev, "writer": writer, "content": content}
 
 
 def read_envelope(raw: bytes | None) -> Envelope | None:
@@ -215,9 +212,10 @@ def read_content(envelope: Envelope) -> EntryContent:
             f"{where}: its version is {version[:20]!r}, this release reads {VERSION}. Run the release that "
             "wrote it, or a newer one; nothing was decided"
         )
-    if bytes(envelope.seal) != b'"%s"' % entry_hash(raw).encode():
+    body = _body(envelope.v, envelope.n, envelope.epoch, envelope.prev, envelope.writer, envelope.content)
+    if bytes(envelope.seal) != b'"%s"' % entry_hash(_encoder.encode(body)).encode():
         raise EntryUnreadable(
-            f"{where}: the seal does not fit the content, so its bytes changed after they were written. "
+            f"{where}: the seal does not fit the rest, so its bytes changed after they were written. "
             "Restore the journal from a replica or a backup; nothing was decided"
         )
     try:

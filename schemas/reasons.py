@@ -86,6 +86,72 @@ REASONS: dict[str, Wording] = {
 }
 
 
+_GRACE = ("phase.{phase}.grace.deadline", "phase.{phase}.grace.min_days", "phase.{phase}.grace.days")
+_SCOPE = ("scope.owners", "phase.{phase}.subjects", "scope.min_subject_share", "scope.exempt_daily_life")
+
+CLAUSES: dict[str, tuple[str, ...]] = {
+    "threshold-reached": (
+        "phase.{phase}.threshold",
+        "phase.{phase}.op",
+        "phase.{phase}.from",
+        "phase.{phase}.until",
+        *_SCOPE,
+    ),
+    "dwell-over": ("confirm.dwell_days",),
+    "below-every-phase": (
+        "phase.{covering}.threshold",
+        "phase.{covering}.op",
+        "confirm.hysteresis_pct",
+        "below.pending",
+        "below.measures",
+    ),
+    "suspected-purge": ("purge.drop_share", "purge.within_days"),
+    "displayed": ("display.where",),
+    "no-longer-displayed": ("display.where",),
+    "deadline-passed": _GRACE,
+    "no-answer": ("measures.impose", "notice.channel"),
+    "answered": ("measures.on_decline",),
+    "last-answer": ("measures.on_decline",),
+    "reminder-due": ("phase.{phase}.grace.reminders_days_before",),
+    "no-open-grace": (),
+    "count-recorded": (),
+    "profile-recorded": (),
+    "display-recorded": (),
+    "account-deleted": (),
+    "out-of-scope": tuple(path.replace("{phase}", "{in_force}") for path in _SCOPE),
+    "policy-changed": ("phase.{phase}.until",),
+    "waived": (),
+    "waived-until": (),
+    "waiver-ended": (),
+    "waiver-revoked": (),
+    "held": (),
+    "released": (),
+    "extended": (),
+    "not-extended": (),
+    "account-suspended": (),
+    "account-active": (),
+    "clock-stopped": (),
+    "time-left": (),
+    "at-least-min-days": ("phase.{phase}.grace.min_days",),
+    "phase-began": ("phase.{beginning}.from",),
+    "phase-ended": ("phase.{ending}.until",),
+    "book-adopted": (),
+    "row-forgotten": ("watch.floor_share",),
+    "older-observation": (),
+    "too-old": (),
+    "quiet": ("watch.floor_share",),
+    "older-fact": (),
+    "repeated-fact": (),
+    "unreadable": (),
+    "nothing-due": (),
+}
+"""The leaves of the policy on which each reason rests, as key paths; none where an input alone decides.
+
+In place of a phase's id stands which phases are meant: `{phase}` the one that is named, `{covering}`
+those in force that cover the account, `{in_force}` all in force, `{beginning}` and `{ending}` those
+that begin or end at the instant of the decision."""
+
+
 def reason(code: str, **values: Any) -> Reason:
     """Return one reason as it stands on the wire.
 

@@ -167,7 +167,13 @@ def worker(
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("aiokafka", "faust", "mode"):
+    mode_services = (
+        "app",
+        "consumer_thread",
+        "rows",
+        "transport",
+    )  # they tell every start and stop of a part
+    for noisy in ("aiokafka", "faust", "mode", *(f"streams.live.{name}" for name in mode_services)):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     settings = WorkerSettings(
         bootstrap,

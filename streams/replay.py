@@ -157,18 +157,27 @@ class Replay:
 
     def finish(self, until: int | None) -> None:
         """Bring all partitions to the common T, and to `until`; then journal what is left."""
+        self._flush()
+        ends = [partition.fold.T for partition in self.partitions]
+        if self.time == "records":
+            ends = [max(ends)] * len(ends)
+        self.finish_at([max(end, until) if until is not None else end for end in ends])
+
+    def finish_at(self, ends: Sequence[int]) -> None:
+        """Bring each partition to its own last T, then journal what is left."""
+        self._flush()
+        for partition, end in zip(self.partitions, ends, strict=True):
+            partition.advance(end)
+            partition.close()
+
+    def _flush(self) -> None:
         for partition in self.partitions:
             partition.flush()
-        end = max(
-            [partition.fold.T for partition in self.partitions] + ([until] if until is not None else [])
-        )
-        for partition in self.partitions:
-            if self.time == "records" or until is not None:
-                partition.advance(end if self.time == "records" else max(partition.fold.T, until or end))
-            partition.close()
 
     def _publish(self, value: bytes | None) -> None:
         for partition in self.partitions:
+            if self.time == "records" and self.T > partition.fold.T:
+                partition.advance(self.T)
             partition.flush()
             partition.take(topics.BOOKS, Raw(partition.next_offset(topics.BOOKS), None, value))
             partition.flush()

@@ -70,11 +70,18 @@ class Auditor:
         self._writer = envelope.writer
         if is_takeover and (content.decisions or any(run.digest is not None for run in content.runs)):
             raise self._differs("a takeover", "no decisions and no runs", "some")
+        self._check_time(content, is_takeover=is_takeover)
         self._check_runs(content)
         for number, decision in enumerate(content.decisions):
             self._derive(number, decision)
         self._check_end(content)
         self.entries += 1
+
+    def _check_time(self, content: EntryContent, *, is_takeover: bool) -> None:
+        """Only a new owner may let time move in another way."""
+        if not is_takeover:
+            self._same("time", self._decider.time, content.time)
+        self._decider.time = "records" if content.time == "records" else "clock"
 
     def _check_runs(self, content: EntryContent) -> None:
         for run in content.runs:
@@ -226,15 +233,30 @@ def named(decision: dict[str, Any]) -> str:
 
 
 def first_difference(expected: bytes, found: bytes) -> tuple[str, str]:
-    """Return the parts in which two decisions differ first, field by field."""
-    one, other = msgspec.json.decode(expected), msgspec.json.decode(found)
-    for name in sorted(one.keys() | other.keys()):
-        if one.get(name) != other.get(name):
-            return f"{name} {_brief(one.get(name))}", f"{name} {_brief(other.get(name))}"
-    return expected.decode(), found.decode()
+    """Return the innermost parts in which two JSON values differ first, each with its path."""
+    return _difference(msgspec.json.decode(expected), msgspec.json.decode(found), "")
+
+
+def _difference(one: Any, other: Any, path: str) -> tuple[str, str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted(one.keys() | other.keys()):
+            if one.get(name, _NOTHING) != other.get(name, _NOTHING):
+                return _difference(one.get(name, _NOTHING), other.get(name, _NOTHING), f"{path}.{name}")
+    if isinstance(one, list) and isinstance(other, list):
+        for place in range(max(len(one), len(other))):
+            left, right = (values[place] if place < len(values) else _NOTHING for values in (one, other))
+            if left != right:
+                return _difference(left, right, f"{path}[{place}]")
+    where = path.lstrip(".")
+    return f"{where} {_brief(one)}".strip(), f"{where} {_brief(other)}".strip()
+
+
+_NOTHING = object()
 
 
 def _brief(value: object) -> str:
+    if value is _NOTHING:
+        return "nothing"
     said = canonical(value).decode()
     return said if len(said) <= 600 else said[:600] + "…"
 

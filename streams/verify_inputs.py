@@ -17,9 +17,9 @@ from schemas.journal import EntryContent, Run, read_envelope
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook, book_from_tables
 from schemas.wire import Raw, canonical
-from streams.core.decider import Time
+from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
-from streams.replay import WRITER, Outputs, Replay, parse_until
+from streams.replay import WRITER, Outputs, Replay
 from streams.replay_files import Line, read_lines
 from streams.verify import Diverged, first_difference
 
@@ -78,8 +78,8 @@ def _check_replay(entries: Sequence[Entry], lines: list[Line], partitions: int) 
     replay = Replay(time, partitions, _first_book(entries, lines), again)
     for line in lines:
         replay.take(line)
-    last = max((content.T for _, content in entries if content.T is not None), default=None)
-    replay.finish(parse_until(last))
+    ends = {content.partition: content.T for _, content in entries}  # of each partition the last one
+    replay.finish_at([_instant(ends.get(number)) for number in range(partitions)])
     for number, (raw, content) in enumerate(entries):
         made = again.entries[number] if number < len(again.entries) else b"null"
         if made != raw:
@@ -92,6 +92,10 @@ def _check_replay(entries: Sequence[Entry], lines: list[Line], partitions: int) 
         one.fold.partition: sum(one.next_offset(topic) for topic in topics.INPUTS)
         for one in replay.partitions
     }
+
+
+def _instant(said: str | None) -> int:
+    return BEFORE_TIME if said is None else parse(said)
 
 
 def _first_book(entries: Sequence[Entry], lines: Iterable[Line]) -> PolicyBook | None:
@@ -164,6 +168,7 @@ class _Checker:
 
     def follow(self, number: int, content: EntryContent) -> None:
         """Take the runs of one entry; an unfinished record's decisions wait for its run, in a later entry."""
+        self._fold.time = self._fold.decider.time = "records" if content.time == "records" else "clock"
         self._journaled += [canonical(decision) for decision in content.decisions]
         for run in content.runs:
             if run.digest is None:

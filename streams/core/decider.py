@@ -54,6 +54,8 @@ class Decider:
         self.time = time
         self.T = BEFORE_TIME
         self.book: PolicyBook | None = None
+        self._before: PolicyBook | None = None
+        """The book before the one that is adopted."""
         self.root = 0
         self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0))
         self.bands: dict[bytes, Band] = {}
@@ -145,6 +147,7 @@ class Decider:
             book: The book.
             cause: The record that brought it: topic, offset and hash.
         """
+        self._before = self.book
         self.use(book)
         self.note(
             None, {**cause, "tables": raw(canonical(book.tables))}, [reason("book-adopted", book=book.hash)]
@@ -181,8 +184,8 @@ class Decider:
         if decision.changed:
             self._put(key, packed, decision.row)
             self._statuses.append((key_text, decision.row, self.T, self.book))
-        elif isinstance(record, Due) and decision.row is not None:
-            self._show_stage(key_text, policy, decision.row, record.due)
+        elif decision.row is not None and isinstance(record, Due | BookAdopted):
+            self._show_stage(key_text, policy, decision.row, record)
         effective_at = record.due if isinstance(record, Due) else self.T
         if decision.changed or is_due:
             self.agenda.plan(self.book, key, decision.row, effective_at)
@@ -201,9 +204,14 @@ class Decider:
         after = {"after": decision.row} if decision.changed else {}
         self.note(key_text, cause, list(decision.reasons), before=before, outputs=outputs, **after)
 
-    def _show_stage(self, key: str, policy: Policy | None, row: Row, due: int) -> None:
-        """Write a status where a phase that begins or ends changes the stage alone: to or from confirming."""
-        if self.book is not None and stage_of(policy, row, due - 1) != stage_of(policy, row, due):
+    def _show_stage(self, key: str, policy: Policy | None, row: Row, record: Due | BookAdopted) -> None:
+        """Write a status where a phase or a book changes the stage alone: to or from confirming."""
+        before, was_at, now_at = policy, self.T, self.T
+        if isinstance(record, Due):
+            was_at, now_at = record.due - 1, record.due
+        elif self._before is not None:
+            before = self._before.policies.get(record.platform)
+        if self.book is not None and stage_of(before, row, was_at) != stage_of(policy, row, now_at):
             self._statuses.append((key, row, self.T, self.book))
 
     def note(

@@ -123,6 +123,11 @@ class Fold:
         return self._unfinished
 
     @property
+    def _is_before_time(self) -> bool:
+        """Whether no tick has come yet: as before the first book, nothing is decided of counts and facts."""
+        return self.time == "clock" and self.T == BEFORE_TIME
+
+    @property
     def _is_adopting(self) -> bool:
         """Whether the unfinished record is a book that is adopted already, and rows are still to be looked at."""
         return self._unfinished is not None and self._unfinished.due is None
@@ -237,7 +242,7 @@ class Fold:
         decider = self.decider
         if topic != topics.COUNTS or self._unfinished is not None:
             return index
-        if decider.book is None:
+        if decider.book is None or self._is_before_time:
             return len(records)
         bands, asleep, platforms = decider.bands, decider.asleep, decider.book.policies
         moves, next_at, T = self.time == "records", decider.agenda.next_at, decider.T
@@ -288,10 +293,10 @@ class Fold:
             decider.decide(value.key, value, cause)
 
     def _decode(self, topic: str, record: Any) -> Any:
-        """Return what a raw record says, None where nothing is decided of it: before the first book."""
+        """Return what a raw record says, None where nothing is decided of it yet."""
         if topic in (topics.CLOCK, topics.BOOKS):
             return decode(topic, record.key, record.value, ())
-        if self.book is None:
+        if self.book is None or self._is_before_time:
             return None
         latest = FOREVER if self.time == "records" else self.T + DAY
         return decode(topic, record.key, record.value, self.book.policies, latest)

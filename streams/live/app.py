@@ -72,6 +72,9 @@ class App(faust.App):  # type: ignore[misc]
         self._timers: list[threading.Timer] = []
         super().__init__(*args, **kwargs)
 
+    async def at_stop(self) -> None:
+        """Let the driver end its own services; to be replaced."""
+
     async def halt(self, error: BaseException) -> None:
         """Stop the worker because of an error; nothing more is handed over from now on."""
         if self.halted is None:
@@ -101,6 +104,7 @@ class App(faust.App):  # type: ignore[misc]
         self._end_after(STOP_S, os.EX_SOFTWARE)
         if self.halted is None and self._consumer is not None:
             await self.consumer.rest(self.assigned_partitions())
+        await self.at_stop()
         await super().on_stop()
 
     def stay(self) -> None:

@@ -33,9 +33,11 @@ class Books:
     async def refresh(self) -> None:
         """Read what was published since the last time."""
         found = await self._log.read(topics.BOOKS, 0, self._next, None)
+        # a rebalance and `follow` may ask at the same time: what the other one has read by now is old
+        new = [record for record in found.records if record.offset >= self._next]
         self._next = max(self._next, found.upto)
-        if found.records:
-            self.records += found.records
+        if new:
+            self.records += new
             self._on_new()
 
     async def follow(self) -> None:

@@ -142,5 +142,7 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 continue
             if gate is not None:
                 gate.fetch(run)
+            else:
+                run.round = self.consumer.app.tables.recovery.round
             runs.append(run)
         return runs

@@ -44,7 +44,7 @@ class Run:
     `gate` is the transport's own.
     """
 
-    __slots__ = ("_batches", "_passed", "_records", "end", "gate", "partition", "start", "topic")
+    __slots__ = ("_batches", "_passed", "_records", "end", "gate", "partition", "round", "start", "topic")
 
     def __init__(
         self, topic: str, partition: int, start: int, end: int, *, batches: list[Any], gate: Any
@@ -54,6 +54,7 @@ class Run:
         self.start = start
         self.end = end
         self.gate = gate
+        self.round = 0
         self._batches = batches
         self._records: list[Record] | None = None
         self._passed = False

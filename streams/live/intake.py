@@ -60,9 +60,11 @@ class Clocked:
             if piece.topic in blocked or not self._may_come(piece.topic):
                 blocked.add(piece.topic)
                 continue
-            if piece.topic != topics.CLOCK or fold.unfinished is not None:
+            if piece.topic != topics.CLOCK:
                 del self._arrived[place]
                 return piece
+            if fold.unfinished is not None:
+                return self._first(place)  # and no more: the ticks after it may fire, too
             quiet = _quiet_ticks(fold, piece.records)
             if quiet == len(piece.records):
                 del self._arrived[place]
@@ -73,8 +75,7 @@ class Clocked:
             if self._asked_for != tick.offset:
                 return AskEnds(tick.offset)
             if all(fold.positions[topic] >= end for topic, end in self._ends.items()):
-                after = piece.records[1].offset if len(piece.records) > 1 else piece.end
-                return self._split(place, 1, after)
+                return self._first(place)
             blocked.add(piece.topic)
         return None
 
@@ -86,6 +87,10 @@ class Clocked:
             return fold.book is not None and fold.T != BEFORE_TIME
         return True
 
+    def _first(self, place: int) -> Piece:
+        records = self._arrived[place].records
+        return self._split(place, 1, records[1].offset if len(records) > 1 else self._arrived[place].end)
+
     def _split(self, place: int, count: int, at: int) -> Piece:
         piece = self._arrived[place]
         self._arrived[place] = Piece(piece.topic, piece.records[count:], piece.end)
@@ -95,6 +100,13 @@ class Clocked:
 
 
 def _quiet_ticks(fold: Fold, ticks: Sequence[Any]) -> int:
+    """Return how many ticks may be taken without a look at the other inputs.
+
+    Before any time nothing else can be taken, so there is no row for which anything could be due: a tick that
+    waited for the others would wait for ever.
+    """
+    if fold.T == BEFORE_TIME:
+        return min(1, len(ticks))
     for index, tick in enumerate(ticks):
         if fold.would_fire(tick):
             return index

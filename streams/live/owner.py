@@ -133,7 +133,10 @@ class Owner:
         ending = await self._perform(recovery)
         if not isinstance(ending, effects.Ready):
             return False
-        if ending.rebuilt:
+        was_lost = (
+            pointer is None and ending.head.n > 0
+        )  # no root differs there: all rows come from the journal
+        if ending.rebuilt or was_lost:
             log.warning("partition %s: the table was rebuilt from the journal", self.partition)
         self._step = Step(ending, self._writer)
         content = ending.content

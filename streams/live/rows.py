@@ -195,6 +195,8 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ended = Ended()
+        self.round = 0
+        """Numbers the recoveries: a run that was fetched for one that is over belongs nowhere."""
         super().__init__(*args, **kwargs)
 
     @property
@@ -212,7 +214,7 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
 
     def apply(self, tp: TP, run: Run) -> None:
         """Apply a run of a changelog and end the recovery if it was the last one needed."""
-        if tp not in self.active_tps or not self.in_recovery:
+        if tp not in self.active_tps or not self.in_recovery or run.round != self.round:
             return
         if run.start != self.active_offsets[tp] + 1:
             raise InvariantBroken(f"{run} of a changelog came after offset {self.active_offsets[tp]}")
@@ -224,6 +226,7 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
     def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Forget how far anything was recovered: the next assignment begins anew."""
         super().on_partitions_revoked(revoked)
+        self.round += 1
         self.active_offsets.clear()
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109

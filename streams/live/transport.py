@@ -124,11 +124,15 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         try:
             runs = cast(list[Run], await self._getmany(None, timeout))
             for run in runs:
-                if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
-                    return  # a revocation began: all gates are shut, and the tables start again
                 tp = TP(run.topic, run.partition)
                 if run.gate is None:
+                    # Of whatever generation: a poll of the old one may have drained the new assignment, and
+                    # what is dropped here never comes again. The recovery knows what it waits for.
                     self.app.tables.recovery.apply(tp, run)
+                elif (
+                    self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id
+                ):
+                    return  # a revocation began: all gates are shut
                 else:
                     yield tp, _message(run, tp, generation)
         except (TransportError, InvariantBroken) as error:

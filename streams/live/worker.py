@@ -72,6 +72,7 @@ class Worker:
         self.app.on_run = self.on_run
         self.app.after_recovery = self.after_recovery
         self.app.before_revoke = self.before_revoke
+        self.app.at_stop = self.at_stop  # type: ignore[method-assign]
         self._ports: Ports | None = None
         self._statuses = StatusTails(settings.bootstrap, prefix, self.writer, self._doubt)
 
@@ -144,6 +145,14 @@ class Worker:
             # one that was still at work when the partition comes back would write into its successor's rows
             for task in tasks:
                 task.cancel()
+
+    async def at_stop(self) -> None:
+        """End the services and the connections outside of the group."""
+        for service in self._services:
+            service.cancel()
+        await asyncio.gather(*self._services, return_exceptions=True)
+        if self._ports is not None:
+            await self._ports.log.stop()
 
     # Owners --------------------------------------------------------------------------------------
 

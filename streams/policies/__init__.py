@@ -1,4 +1,7 @@
-"""Policies as files: `load` reads a directory into a checked book, `lines` finds the line of a mistake.
+"""Policies as files: one TOML file for each platform, dated and cited.
 
-What the files mean stands in `schemas.policy`; the book that is shipped stands in `book/`.
+In reading order: `load` reads a directory into a checked book, `over` lays one file over another,
+`lines` finds the line of a mistake, `show` puts into words what is in force. What the files mean stands
+in `schemas.policy`. The book that is shipped stands in `book/`; in `scenario/` stands what it would be
+if the unknown dates and the rumours were true: assumptions, for what-ifs.
 """

@@ -5,6 +5,8 @@ enough: it is asked about texts that the real reader has accepted, and its answe
 """
 
 import re
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 from schemas.policy_mistakes import Path
 
@@ -14,6 +16,15 @@ _HEADER = re.compile(rf"\s*(\[\[?)\s*({_NAME})\s*\]\]?")
 _KEY = re.compile(rf"\s*({_NAME})\s*=")
 _PARTS = re.compile(_PART)
 _QUOTES = re.compile(r'"""|\'\'\'')
+_Where = TypeVar("_Where")
+
+
+class Place(NamedTuple):
+    """Where a key stands."""
+
+    file: str
+    line: int
+    """From 1; 0: on no line that is known."""
 
 
 def key_lines(text: str) -> dict[Path, int]:
@@ -64,8 +75,8 @@ def _keep(found: dict[Path, int], table: Path, name: tuple[str, ...], number: in
         found.setdefault(path, number)
 
 
-def nearest(found: dict[Path, int], path: Path) -> tuple[int, int | None]:
-    """Return how much of a path is found, and the line of the longest part; (0, None) for nothing."""
+def nearest(found: Mapping[Path, _Where], path: Path) -> tuple[int, _Where | None]:
+    """Return how much of a path is found, and where the longest part stands; (0, None) for nothing."""
     for length in range(len(path), 0, -1):
         if path[:length] in found:
             return length, found[path[:length]]

@@ -3,6 +3,9 @@
 `_defaults.toml` is laid under each platform's file: tables merge key by key, arrays are replaced, and
 its `[phase]` lies under each phase. What the merged tables must be, `schemas.policy` says; only what
 a platform's *own* file must cite is checked here, because a merged table no longer knows who wrote it.
+
+A directory may also say only what it has otherwise: with `extends = "../book"` in its `_defaults.toml`
+each of its files lies over the file of that name there (`streams.policies.over`).
 """
 
 import re
@@ -11,23 +14,19 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas import instant
 from schemas.errors import PolicyError
 from schemas.policy import PolicyBook, examine
 from schemas.policy_mistakes import Mistake, at, in_words, rows
 from schemas.policy_mistakes import Path as KeyPath
-from streams.policies.lines import key_lines, nearest
+from streams.policies.lines import Place, key_lines, nearest
+from streams.policies.over import File, laid_over, over
 
 DEFAULTS = "_defaults.toml"
+EXTENDS = "extends"
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
-
-
-class _File(NamedTuple):
-    name: str
-    tables: dict[str, Any]
-    lines: dict[KeyPath, int]
 
 
 def shipped_book_dir() -> Path:
@@ -45,22 +44,61 @@ def load_book(directory: Path) -> PolicyBook:
         PolicyError: nothing was loaded; the message holds every mistake, one a line, with file, line
             and remedy.
     """
-    names = _names(directory)
-    files, broken = _parsed(directory, names)
-    if broken:
-        raise PolicyError("\n".join(broken))
-    defaults = files.pop(DEFAULTS, _File(DEFAULTS, {}, {}))
+    written = _parsed(directory, _names(directory))
+    files = _extended(directory, written)
+    defaults = files.pop(DEFAULTS, File(DEFAULTS, {}, {}))
     if not files:
         raise PolicyError(
             f"{directory}: holds no policy file. Put one <platform>.toml there for each platform."
         )
     merged = {name.removesuffix(".toml"): _merged(defaults.tables, own.tables) for name, own in files.items()}
     book, mistakes = examine({"policies": merged})
-    uncited = [mistake for own in files.values() for mistake in _uncited(own)]
+    own_files = {name: own for name, own in written.items() if name != DEFAULTS}
+    uncited = [mistake for own in own_files.values() for mistake in _uncited(own)]
     if book is None or uncited:
-        found = sorted({_located(mistake, files, defaults) for mistake in (*mistakes, *uncited)})
-        raise PolicyError("\n".join(_line(*place) for place in found))
+        found = {_located(mistake, files, defaults) for mistake in mistakes}
+        found |= {_located(mistake, own_files, defaults) for mistake in uncited}
+        raise PolicyError("\n".join(_line(*place) for place in sorted(found)))
     return book
+
+
+def _extended(directory: Path, written: dict[str, File]) -> dict[str, File]:
+    """Return the files of a directory, laid over those of the book that it extends, if it extends one.
+
+    Raises:
+        PolicyError: the book that it extends is refused by itself, or extends another.
+    """
+    defaults = written.get(DEFAULTS)
+    if defaults is None or EXTENDS not in defaults.tables:
+        return dict(written)
+    named = defaults.tables[EXTENDS]
+    mine = {**written, DEFAULTS: defaults._replace(tables=_without(defaults.tables, EXTENDS))}
+    _, place = nearest(defaults.lines, (EXTENDS,))
+    where = f"{DEFAULTS}:{place.line if place else 0}: {EXTENDS}"
+    if not isinstance(named, str):
+        raise PolicyError(f'{where} is no text. Write the directory of a book, like "../book".')
+    try:
+        under = _whole(directory / named)
+    except PolicyError as error:
+        raise PolicyError(f'{where} names "{named}", which is refused:\n{error}') from error
+    told = {name: file.told_from(named) for name, file in under.items()}
+    return told | {name: laid_over(told[name], file) if name in told else file for name, file in mine.items()}
+
+
+def _whole(directory: Path) -> dict[str, File]:
+    """Return the files of a book that may be extended: one that loads, and extends none itself.
+
+    One level is enough for a what-if, and nothing can go round in circles.
+    """
+    files = _parsed(directory, _names(directory))
+    if EXTENDS in files.get(DEFAULTS, File("", {}, {})).tables:
+        raise PolicyError(f"{directory}: extends a book itself. Name that book, or copy its files here.")
+    load_book(directory)
+    return files
+
+
+def _without(tables: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in tables.items() if name != key}
 
 
 def _names(directory: Path) -> list[str]:
@@ -80,9 +118,13 @@ def _reason(error: OSError) -> str:
     return (error.strerror or "cannot be read").lower()
 
 
-def _parsed(directory: Path, names: list[str]) -> tuple[dict[str, _File], list[str]]:
-    """Return the files that are TOML, by name, and a line for each that is not."""
-    files: dict[str, _File] = {}
+def _parsed(directory: Path, names: list[str]) -> dict[str, File]:
+    """Return the files by name.
+
+    Raises:
+        PolicyError: some are no TOML; the message has a line for each.
+    """
+    files: dict[str, File] = {}
     broken: list[str] = []
     for name in names:
         try:
@@ -97,15 +139,16 @@ def _parsed(directory: Path, names: list[str]) -> tuple[dict[str, _File], list[s
         except (ValueError, InvalidOperation, RecursionError):  # the reader lets these out as they come
             broken.append(f"{name}: has a number too large, or arrays nested too deep. Write less.")
         else:
-            files[name] = _File(name, _plain(tables), key_lines(text))
+            lines = {path: Place(name, line) for path, line in key_lines(text).items()}
+            files[name] = File(name, _plain(tables), lines)
             if name == DEFAULTS and not isinstance(tables.get("phase", {}), dict):
-                line = files[name].lines.get(("phase",)) or files[name].lines.get(("phase", 0))
+                place = lines.get(("phase",)) or lines[("phase", 0)]
                 broken.append(
-                    _line(
-                        name, line or 0, "phase is the default of every phase. Write it as one table [phase]."
-                    )
+                    _line(*place, "phase is the default of every phase. Write it as one table [phase].")
                 )
-    return files, broken
+    if broken:
+        raise PolicyError("\n".join(broken))
+    return files
 
 
 def _not_toml(name: str, reason: str) -> str:
@@ -136,23 +179,17 @@ def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return a platform's tables laid over the defaults."""
     phase = defaults.get("phase", {})
     under = {key: value for key, value in defaults.items() if key != "phase"}
-    merged: dict[str, Any] = _over(under, own)
+    merged: dict[str, Any] = over(under, own)
     if isinstance(merged.get("phase"), list):
-        merged["phase"] = [_over(phase, row) for row in merged["phase"]]
+        merged["phase"] = [over(phase, row) for row in merged["phase"]]
     return merged
-
-
-def _over(under: Any, over: Any) -> Any:
-    if not isinstance(under, dict) or not isinstance(over, dict):
-        return over
-    return {**under, **{key: _over(under.get(key), value) for key, value in over.items()}}
 
 
 _CITED = (("scope", "subjects"), ("measures", "impose"), ("measures", "untouched"))
 _CITED_OF_PHASE = (("threshold",), ("op",), ("from",), ("until",), ("subjects",), ("grace", "deadline"))
 
 
-def _uncited(own: _File) -> Iterator[Mistake]:
+def _uncited(own: File) -> Iterator[Mistake]:
     """Yield what a platform's own file states without its own source (contract, section 5)."""
     platform = own.name.removesuffix(".toml")
     sources = own.tables.get("sources")
@@ -177,19 +214,19 @@ def _is_stated(tables: Any, path: KeyPath) -> bool:
     return True
 
 
-def _located(mistake: Mistake, files: dict[str, _File], defaults: _File) -> tuple[str, int, str]:
+def _located(mistake: Mistake, files: dict[str, File], defaults: File) -> tuple[str, int, str]:
     """Return file, line (0: none) and text of a mistake, in the file that states what is wrong."""
     own = files[f"{mistake.platform}.toml"]
-    known, line = nearest(own.lines, mistake.path)
-    name = own.name
+    known, place = nearest(own.lines, mistake.path)
     if mistake.stated and known < len(mistake.path):
         is_of_phase = mistake.path[:1] == ("phase",)
         path = mistake.path[:1] + mistake.path[2:] if is_of_phase else mistake.path
-        known_default, default_line = nearest(defaults.lines, path)
+        known_default, default_place = nearest(defaults.lines, path)
         if known_default + is_of_phase > known:
-            name, line = defaults.name, default_line
+            place = default_place or Place(defaults.name, 0)
             mistake = mistake._replace(where=in_words(defaults.tables, path))
-    return name, line or 0, str(mistake)
+    name, line = place or Place(own.name, 0)
+    return name, line, str(mistake)
 
 
 def _line(name: str, line: int, text: str) -> str:

@@ -7,14 +7,18 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from builders import Stream, day
 
 from schemas import topics
 from schemas.instant import parse
 from schemas.policy import PolicyBook
 from schemas.wire import Raw, canonical
 from streams.core import fold as folding
-from streams.core.decider import BEFORE_TIME, Time
+from streams.core.decider import Time
 from streams.core.fold import Fold, Work
+
+TINY = 1
+"""Bytes of an entry: a cut after every decision."""
 
 Records = Iterable[tuple[str, Raw]]
 
@@ -65,24 +69,25 @@ class Partition:
             raws = [raw for _, raw in group]
             for start in range(0, len(raws), most):
                 run = raws[start : start + most]
-                self._settle(self.fold.take(topic, run, run[-1].offset + 1))
+                self.settle(self.fold.take(topic, run, run[-1].offset + 1))
         return self
 
     def finish(self, until: int | None) -> "Partition":
         """Move T to the end of the history, and make the last entry."""
         if until is not None:
-            self._settle(self.fold.finish(until))
-        self._settle([self.fold.last_cut()])
+            self.settle(self.fold.finish(until))
+        self.settle([self.fold.last_cut()])
         return self
 
     def cut(self) -> "Partition":
         """Make an entry of what is there."""
         work = self.fold.cut()
         if work is not None:
-            self._settle([work])
+            self.settle([work])
         return self
 
-    def _settle(self, works: Iterable[Work]) -> None:
+    def settle(self, works: Iterable[Work]) -> None:
+        """Take every Work as journaled, its rows written."""
         for work in works:
             for key, packed in work.rows:
                 if packed is None:
@@ -136,4 +141,10 @@ def entries_of(size: int):
         yield
 
 
-__all__ = ["BEFORE_TIME", "Partition", "Stand", "entries_of"]
+def begun(time: Time = "clock", *policies: dict) -> Stream:
+    """Return a stream that has a book and, by the clock, its first tick."""
+    stream = Stream()
+    stream.book(*policies)
+    if time == "clock":
+        stream.tick(day(0))
+    return stream

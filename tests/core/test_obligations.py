@@ -133,10 +133,16 @@ def test_a_hold_leaves_at_least_the_policys_days_and_other_reasons_what_was_left
 
 def test_a_hold_that_ended_before_another_reason_still_leaves_the_policys_days():
     case = case_in("grace")
-    case.set(obligation=stopped("held", "agreed", deadline_at=day(5)))
-    obligations.release(case, "held", BECAUSE)
-    obligations.release(case, "agreed", BECAUSE)
-    assert case.open.deadline_at == day(8)
+    case.set(obligation=obligation_of(deadline_at=day(6)))
+    for verb, why in (("stop", "held"), ("stop", "agreed"), ("release", "held"), ("release", "agreed")):
+        getattr(obligations, verb)(case, why, BECAUSE)
+    assert case.open.deadline_at == day(5 + 3)
+
+
+def test_a_clock_that_stops_plans_no_reminder_and_keeps_its_deadline():
+    case = case_in("grace")
+    obligations.stop(case, "agreed", BECAUSE)
+    assert (case.open.reminders, case.open.deadline_at) == ((), day(10))
 
 
 def test_reminders_are_planned_anew_strictly_after_the_resume():

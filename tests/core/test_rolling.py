@@ -39,9 +39,12 @@ def test_a_purge_is_a_fall_by_at_least_the_share_of_the_highest(followers, highe
     assert purge_from(purge, row) == highest
 
 
-@pytest.mark.parametrize(("days_before", "is_purge"), [(0, True), (7, True), (8, False)])
-def test_a_purge_looks_back_over_whole_days_and_the_day_itself(days_before, is_purge):
-    purge = policy_of(purge={"drop_share": 0.2, "within_days": 7}).purge
+@pytest.mark.parametrize(
+    ("within", "days_before", "is_purge"),
+    [(7, 0, True), (7, 7, True), (7, 8, False), (30, 30, True), (30, 31, False)],
+)
+def test_a_purge_looks_back_over_whole_days_and_the_day_itself(within, days_before, is_purge):
+    purge = policy_of(purge={"drop_share": 0.2, "within_days": within}).purge
     days = with_count(((TODAY - days_before, 1000),), START, 10)
     assert bool(purge_from(purge, row_of(followers=10, days=days))) is is_purge
 

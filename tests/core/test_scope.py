@@ -5,9 +5,9 @@ from builders import START, THRESHOLD, day, phase_tables, policy_of, profile_of,
 
 from schemas.instant import text
 from streams.core.scope import (
-    dwell_end,
     covering,
     covers,
+    dwell_end,
     is_below,
     is_below_all,
     is_confirming,

@@ -1,6 +1,7 @@
 """What a test reads out of the topics afterwards: accepted and void entries, what was unread, what must agree."""
 
 import json
+from base64 import b64encode
 from typing import NamedTuple
 
 from harness import nameplate, replayed
@@ -137,6 +138,19 @@ def last_statuses(records):
         status = json.loads(value) if value is not None else None
         found[key] = status and {name: one for name, one in status.items() if name != "entry"}
     return found
+
+
+def dump_inputs(cluster):
+    """Write what stands in the input topics as a replay file, every record at its place, and return its path."""
+    path = cluster.directory / "inputs.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for topic in topics.INPUTS:
+            for record in cluster.records(topic):
+                line = {"topic": topic, "partition": record.partition, "offset": record.offset}
+                line |= {"key": record.key and record.key.decode(), "raw_base64": b64encode(record.value).decode()}
+                line |= {"timestamp": record.timestamp, "timestamp_type": record.timestamp_type}
+                file.write(json.dumps(line) + "\n")
+    return path
 
 
 def check_journal(cluster, *files):

@@ -227,7 +227,8 @@ def replayed(directory, partitions):
 
 
 async def _read(bootstrap, name):
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest")
+    settings = {"group_id": None, "auto_offset_reset": "earliest", "fetch_max_wait_ms": 10}
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, **settings)
     await consumer.start()
     try:
         found = {}

@@ -71,11 +71,11 @@ def lines_of(records):
     return found
 
 
-def history(records=2000, accounts=60, seed=1, days=180):
+def history(records=1000, accounts=40, seed=1, days=180, start=START):
     """Return a sorted history: counts about the threshold, facts of every type, and some records nobody can read."""
     random = Random(seed)
     found = []
-    moments = sorted(START + timedelta(seconds=random.randrange(days * 86_400)) for _ in range(records))
+    moments = sorted(start + timedelta(seconds=random.randrange(days * 86_400)) for _ in range(records))
     for number, moment in enumerate(moments):
         account, at, event = f"acc-{random.randrange(accounts):03}", instant(moment), f"e{number}"
         if random.random() < 0.7:

@@ -11,6 +11,7 @@ from harness import ROOT, Cluster, nameplate, replayed
 
 from schemas import topics
 from schemas.partitioner import partition_of
+from streams.policies.load import shipped_book_dir
 
 pytestmark = [pytest.mark.broker, pytest.mark.shared]
 
@@ -22,13 +23,17 @@ UNTIL = "2026-09-01T00:00:00Z"
 OVER_A = "acct-8288414818"  # over 1,000,000 all the time
 OVER_B = "acct-3037d95ea5"  # the same
 NEAR = "acct-8959269787"  # 985,990 when phase 2 begins; passes 1,000,000 ten days later
-SLIDES = "acct-4cd5146a44"  # passes 500,000 the day before phase 2 begins, peaks at 569,621, slides to 553,760
+SLIDES = (
+    "acct-4cd5146a44"  # passes 500,000 the day before phase 2 begins, peaks at 569,621, slides to 553,760
+)
 JUMPS = "acct-82edfa224a"  # 488,211 to 503,712 in a day; passes 1,000,000 in December 2025
 
 TOLD_P1 = "2023-10-30T16:00:00Z"  # midnight of 31 October in China: phase 1 begins
 TOLD_P2 = "2023-12-21T16:00:00Z"  # midnight of 22 December in China: phase 2 begins
 DUE_P1 = "2023-11-09T16:00:00Z"  # ten days later
-DUE_P2 = "2023-12-29T03:00:00Z"  # the absolute deadline, seven days off: more than the three that must be left
+DUE_P2 = (
+    "2023-12-29T03:00:00Z"  # the absolute deadline, seven days off: more than the three that must be left
+)
 JUMPED = "2024-03-08T15:50:00Z"  # after the absolute deadline, so ten days again
 DUE_JUMPED = "2024-03-18T15:50:00Z"
 
@@ -190,8 +195,8 @@ class Decided:
         directory = cluster.directory
         self.file, self.replayed = directory / "history.jsonl", directory / "replayed"
         self.file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-        nameplate("policy", "publish", "--bootstrap", cluster.bootstrap, "--prefix", cluster.prefix)
-        nameplate("publish", self.file, "--bootstrap", cluster.bootstrap, "--prefix", cluster.prefix)
+        cluster.publish_book(shipped_book_dir())
+        cluster.publish_file(self.file)
         history = ("--time", "records", "--until", UNTIL, "--stop-at-end")
         self.workers = [cluster.worker(*history), cluster.worker(*history)]
         nameplate("replay", self.file, "--partitions", PARTITIONS, "--until", UNTIL, "--out", self.replayed)
@@ -209,8 +214,8 @@ class Decided:
         """Hold the topics against the files, byte for byte, and let the auditor derive both journals again."""
         assert self.outputs == replayed(self.replayed, PARTITIONS)
         assert statuses_of_topic(self.status) == statuses_of_file(self.replayed / "account-status.jsonl")
+        nameplate("verify", self.journal)
         for journal in (self.journal, self.replayed / "journal.jsonl"):
-            nameplate("verify", journal)
             nameplate("verify", journal, "--inputs", self.file)
         return True
 
@@ -248,13 +253,18 @@ def crossings_of_a_million_are_journaled_and_silent(decided):
     """A further line, reached while an obligation stands, is known and opens no second one."""
     for account, line, followers in ((NEAR, 3327, 1_002_239), (JUMPS, 9850, 1_000_244)):
         key = f"bilibili:{account}"
-        mine = [decision for decision in decided.decisions() if decision["key"] == key and decision.get("after")]
+        mine = [
+            decision for decision in decided.decisions() if decision["key"] == key and decision.get("after")
+        ]
         over = [decision for decision in mine if decision["after"]["followers"] >= 1_000_000]
         assert over[0]["cause"]["value"]["event_id"] == f"{FILE}:{line}"
         assert over[0]["after"]["followers"] == followers
         assert over[0]["after"]["obligation"]["phase"] == "p2"
         assert [decision["outputs"] for decision in over] == [[]] * len(over)
-        assert max(map(itemgetter("followers"), (one["after"] for one in mine[: mine.index(over[0])]))) < 1_000_000
+        assert (
+            max(map(itemgetter("followers"), (one["after"] for one in mine[: mine.index(over[0])])))
+            < 1_000_000
+        )
 
 
 def test_display_facts_meet_lift_and_prevent_duties_of_a_real_history(decide, with_displays):

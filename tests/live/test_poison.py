@@ -157,7 +157,11 @@ class Good(NamedTuple):
 
     @property
     def line(self):
-        who = {"event_id": f"good-{self.number}", "platform": "bilibili", "account_id": f"good-{self.number:03}"}
+        who = {
+            "event_id": f"good-{self.number}",
+            "platform": "bilibili",
+            "account_id": f"good-{self.number:03}",
+        }
         value = {**COUNT, **who}
         if self.topic == FACTS:
             value = {**PROFILE, **who, "verified": True}
@@ -194,11 +198,15 @@ def expected_letters():
     places = Counter()
     for number, poison in enumerate(POISON):
         place = (poison.topic, number % PARTITIONS)
-        yield letter({"topic": poison.topic, "partition": place[1], "offset": places[place]}, poison.raw, poison.code)
+        yield letter(
+            {"topic": poison.topic, "partition": place[1], "offset": places[place]}, poison.raw, poison.code
+        )
         places[place] += 2  # the good one behind it
     for number, stray in enumerate(STRAY):
         for partition in range(PARTITIONS) if stray.topic == topics.BOOKS else (number % PARTITIONS,):
-            yield letter({"topic": stray.topic, "partition": partition, "offset": None}, stray.raw, stray.code)
+            yield letter(
+                {"topic": stray.topic, "partition": partition, "offset": None}, stray.raw, stray.code
+            )
 
 
 def letter(place, raw, code):
@@ -233,15 +241,21 @@ def test_poison_is_one_dead_letter_each_and_leaves_no_trace_of_its_payload(clust
     worker.wait_owned(*range(PARTITIONS))
     cluster.publish_lines(list(lines()))
     wanted = sorted(expected_letters(), key=repr)
-    eventually(lambda: worker.process.poll() is not None or cluster.has_journaled_all(), "all of it is journaled")
+    eventually(
+        lambda: worker.process.poll() is not None or cluster.has_journaled_all(), "all of it is journaled"
+    )
     with suppress(AssertionError):  # what is missing says more than that something is
-        eventually(lambda: len(cluster.records(topics.DEAD_LETTERS)) >= len(wanted), "all letters are there", 15)
+        eventually(
+            lambda: len(cluster.records(topics.DEAD_LETTERS)) >= len(wanted), "all letters are there", 15
+        )
     worker.send(signal.SIGTERM)
     worker.wait_exit(0)
     journal = cluster.export()
     letters = [json.loads(record.value) for record in cluster.records(topics.DEAD_LETTERS)]
     assert sorted(map(letter_of, letters), key=repr) == wanted
-    assert all(set(one) == {"topic", "partition", "offset", "sha256", "bytes", "code", "at"} for one in letters)
+    assert all(
+        set(one) == {"topic", "partition", "offset", "sha256", "bytes", "code", "at"} for one in letters
+    )
     assert_each_is_journaled_once(cluster, journal, letters)
     assert_each_next_record_was_decided(cluster, journal)
     assert_no_trace(cluster, worker)
@@ -275,7 +289,9 @@ def assert_each_next_record_was_decided(cluster, journal):
 def assert_no_trace(cluster, worker):
     """No name, in no form, in anything that leaves: values, keys, headers, and the worker's own words."""
     left = [worker.log_file.read_bytes()]
-    topic_names = [topics.full_name(topic, cluster.prefix) for topic in topics.ALL if topic not in topics.INPUTS]
+    topic_names = [
+        topics.full_name(topic, cluster.prefix) for topic in topics.ALL if topic not in topics.INPUTS
+    ]
     for name in (*topic_names, f"{cluster.prefix}rows-changelog"):
         for records in cluster.read_named(name).values():
             for record in records:

@@ -8,9 +8,11 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -260,6 +262,30 @@ def policy_check(directory: Annotated[Path, typer.Argument(help="Directory of po
     out.print(f"{len(book.policies)} policies, book {book.hash}")
 
 
+@policy.command("show")
+def policy_show(
+    platform: Annotated[str, typer.Argument(help="As in the policy book, for example weibo.")],
+    at: Annotated[str | None, typer.Option(help="The instant, RFC 3339.", show_default="now")] = None,
+    policies: Policies = None,
+    listing: Format = "table",
+) -> None:
+    """Print what is in force at an instant, how sure that is and where it stands."""
+    from streams.policies.load import load_book
+    from streams.policies.page import page
+    from streams.policies.show import card
+
+    book = load_book(policies or _shipped())
+    if platform not in book.policies:
+        known = ", ".join(book.policies)
+        raise OperatorError(f"{platform}: no policy of this book. Name one of: {known}.")
+    shown = card(book.policies[platform], _instant("--at", at))
+    if listing == "json":
+        document = {"book": book.hash, **msgspec.to_builtins(shown)}
+        out.print(json.dumps(document, indent=2, ensure_ascii=False), markup=False)
+    else:
+        out.print(page(shown, book.hash))
+
+
 @policy.command("publish")
 def policy_publish(
     directory: Annotated[
@@ -304,6 +330,17 @@ def _lost(said: str) -> tuple[tuple[str, int], int]:
             f"--lost {said}: write it as the worker's message does, TOPIC:PARTITION:POSITION."
         )
     return (topic, int(partition)), int(position)
+
+
+def _instant(option: str, said: str | None) -> int:
+    """Return the instant that an option names, now where it names none."""
+    from schemas.instant import parse
+
+    now = datetime.now(UTC).isoformat()
+    try:
+        return parse(now if said is None else said)
+    except ValueError as error:
+        raise OperatorError(f"{option} {said}: {error}. Write it like {now[:19]}Z.") from error
 
 
 def _shipped() -> Path:

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from schemas import instant
 from schemas.account import Row
 from schemas.policy import Phase, Policy, PolicyBook
 from schemas.reasons import CLAUSES, Reason
 from streams.core.scope import covering, phases_in_force
 
 CLAUSES_OF_OUTPUT: dict[str, tuple[str, ...]] = {
-    "disclosure-required": ("display.{owner}", "display.where", "notice.channel"),
+    "disclosure-required": ("display.{shown}", "display.where", "notice.channel"),
     "disclosure-met": (),
     "disclosure-cancelled": (),
     "grace-started": (
@@ -31,7 +30,7 @@ CLAUSES_OF_OUTPUT: dict[str, tuple[str, ...]] = {
     "restriction-imposed": ("measures.impose", "measures.untouched"),
     "restriction-lifted": (),
 }
-"""The leaves on which an output rests beside those of its reasons; `{owner}` is whose name is displayed."""
+"""The leaves on which an output rests beside those of its reasons; `{shown}` is whose name is to be displayed."""
 
 SURENESS = {
     "notice": "the platform's own notice",
@@ -75,6 +74,8 @@ class Circumstances(NamedTuple):
     phase: str | None
     """The phase that the obligation names."""
     effective_at: int
+    display: str | None = None
+    """What is to be displayed, where an output says it."""
 
 
 class Clauses:
@@ -180,9 +181,9 @@ def _meant(name: str, about: Circumstances) -> tuple[str, ...]:
     match name:
         case "phase":
             return (about.phase,) if about.phase is not None else ()
-        case "owner":
-            owner = row.profile.owner if row is not None and row.profile is not None else "individual"
-            return ("individual" if owner == "individual" else "organisation",)
+        case "shown":
+            shown = (("individual", policy.display.individual), ("organisation", policy.display.organisation))
+            return tuple(owner for owner, display in shown if display == about.display)
         case "covering":
             phases = covering(policy, row, at) if row is not None else ()
         case "in_force":
@@ -193,19 +194,3 @@ def _meant(name: str, about: Circumstances) -> tuple[str, ...]:
             phases = tuple(phase for phase in policy.phases if phase.until == at)
     return tuple(phase.id for phase in phases)
 
-
-def value_words(path: str, value: Any) -> str:
-    """Return a leaf as people read it."""
-    if isinstance(value, str) and value[10:11] == "T":
-        return value if path == "" else _moment(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none: every account is covered"
-    return str(value)
-
-
-def _moment(text: str) -> str:
-    return text if instant.parse(text) is None else text

@@ -122,7 +122,7 @@ def worlds(draw, time):
         step = draw(st.sampled_from([0, 0, 0, 6, 24, 24, 72]))
         hour += step
         at = day(hour / 24)
-        kind = draw(st.sampled_from(["record"] * 12 + ["book", "dead", "quiet"]))
+        kind = draw(st.sampled_from(["record"] * 10 + ["quiet"] * 3 + ["book", "dead"]))
         if time == "clock" and step:
             stream.tick(at)
         if kind == "book":
@@ -131,6 +131,10 @@ def worlds(draw, time):
         elif kind == "dead":
             stream.raw(
                 draw(st.sampled_from(["follower-counts", "account-facts", "clock", "policy-book"])), b"{"
+            )
+        elif kind == "quiet":
+            stream.add(
+                count_of(draw(st.sampled_from([0, 300])), at, account_id="acc-z", event_id=f"e{number}")
             )
         else:
             stream.add(draw(records(at, number)))

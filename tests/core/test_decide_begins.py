@@ -80,6 +80,13 @@ def test_a_count_that_is_old_enough_to_have_dwelt_begins_the_duty_at_once():
     assert not decide(None, count_of(1000, AT - 2 * DAY + 1), book, AT).said
 
 
+def test_without_a_dwell_a_duty_begins_at_once_also_where_a_producers_clock_is_ahead():
+    assert types(decide(None, count_of(1000, AT + DAY), BOOK, AT)) == NOTICE
+    with_dwell = book_of(policy_tables(confirm={"dwell_days": 1}))
+    assert not decide(None, count_of(1000, AT + 1), with_dwell, AT + DAY).said
+    assert decide(None, count_of(1000, AT), with_dwell, AT + DAY).said
+
+
 def test_a_platform_that_the_book_has_no_more_decides_only_what_its_rows_keep():
     row = row_of(waived=True, waived_until=AT)
     decision = decide(row, due_of("waiver-end"), book_of(policy_tables(platform="bilibili")), AT)

@@ -130,6 +130,29 @@ def test_before_the_first_book_counts_and_facts_decide_nothing_and_move_no_time(
     assert [one["cause"]["topic"] for one in partition.read] == [topics.BOOKS, topics.COUNTS]
 
 
+def test_a_dwell_that_ends_in_vain_does_not_hide_the_next_one():
+    phases = [phase_tables(), phase_tables(id="later", threshold=500, **{"from": text(day(20))})]
+    stream = begun("records", policy_tables(phase=phases, confirm={"dwell_days": 2}))
+    stream.add(count_of(500, day(0)), count_of(1000, day(1)))
+    partition = Partition("records").take(stream.records).finish(day(9))
+    required = next(out for one in partition.read for out in one["outputs"])
+    assert (required["phase"], required["decided_at"]) == ("p1", text(day(3)))
+
+
+def test_the_end_of_a_history_can_be_gone_on_with():
+    stream = begun("records")
+    stream.add(*(count_of(account_id=f"acc-{letter}") for letter in "abc"))
+    with entries_of(TINY):
+        stopped = Partition("records").take(stream.records).finish(day(10))
+    stand = next(stand for stand in stopped.stands if stand.work.after)
+    assert stand.work.after == Cursor(None, None, text(day(10)), "weibo:acc-a", "deadline")
+    resumed = Partition.resumed(stand, "records", {stand.work.book: book_of()})
+    assert resumed.fold.unfinished
+    resumed.finish(day(10))
+    assert [account for account, kind in resumed.said if kind == "grace-ended"] == ["acc-b", "acc-c"]
+    assert resumed.fold.unfinished is None
+
+
 # Dead letters ------------------------------------------------------------------------------------
 
 
@@ -165,13 +188,14 @@ def test_a_record_that_cannot_be_read_moves_no_time():
 
 
 def test_a_new_book_is_decided_for_every_row_by_platform_and_account():
-    stream = begun("clock", policy_tables(), policy_tables(platform="bilibili"))
-    for account, platform in (("b", PLATFORM), ("a-a", PLATFORM), ("a", "bilibili"), ("a_a", PLATFORM)):
+    stream = begun("clock", policy_tables(), policy_tables(platform="weibo2"))
+    for account, platform in (("b", PLATFORM), ("a-a", PLATFORM), ("a", "weibo2"), ("a_a", PLATFORM)):
         stream.add(count_of(account_id=f"acc-{account}", platform=platform))
     stream.book(policy_tables(version="2", phase=[phase_tables(threshold=5000)]))
     partition = Partition("clock").take(stream.records).cut()
     last = [one["key"] for one in partition.read[-4:]]
-    assert last == ["bilibili:acc-a", "weibo:acc-a-a", "weibo:acc-a_a", "weibo:acc-b"]
+    # Not the order of the keys: ":" is greater than "2".
+    assert last == ["weibo:acc-a-a", "weibo:acc-a_a", "weibo:acc-b", "weibo2:acc-a"]
     whys = [out["why"] for one in partition.read for out in one["outputs"] if "why" in out]
     assert whys == ["policy-changed"] * 4
 

@@ -1,16 +1,15 @@
 """Laws of the fold over drawn histories: any cut, any split, any owner and any shell decide the same."""
 
 import pytest
-from builders import (
-    Stream,
-)
+from builders import Stream, count_of, day, phase_tables, policy_tables, profile_said
 from drawn import worlds
-from driving import TINY, Partition, entries_of
+from driving import TINY, Partition, begun, entries_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import topics
 from schemas.account import pack, row_hash, row_of_json, unpack
+from schemas.instant import text
 from streams.core.decider import ROOT_MODULUS
 from streams.core.fold import Fold
 from streams.journaling import Chain, draft_of
@@ -99,6 +98,48 @@ def test_bands_change_nothing(time, data):
         assert whole(world, time, each_wake=each_wake).works == (
             whole(world, time, kind=Wakeful, each_wake=each_wake).works
         )
+
+
+def edges():
+    """Yield what a fast path could pass over: name, time, stream and the instant at which its history ends."""
+    for time in ("records", "clock"):
+        stream = begun(time)
+        stream.add(count_of(900, day(0.5)))
+        stream.tick(day(1)) if time == "clock" else None
+        stream.add(count_of(900, day(1)))
+        yield "the daily sample at midnight itself", time, stream
+        stream = begun(time)
+        stream.add(count_of(900, day(0)), count_of(100, day(0)))
+        stream.tick(day(30) + 1) if time == "clock" else stream.add(
+            profile_said(day(30) + 1, account_id="acc-z")
+        )
+        stream.add(count_of(100, day(1)))
+        yield "a row that is old enough to be forgotten", time, stream
+    stream = begun("records")
+    stream.add(
+        count_of(at=day(0)),
+        count_of(0, day(10), account_id="acc-z"),
+        count_of(0, day(11), account_id="acc-z"),
+    )
+    yield "a quiet count at the instant of a deadline", "records", stream
+    stream = begun(
+        "records", policy_tables(phase=[phase_tables(grace={"deadline": text(day(0)), "min_days": 0})])
+    )
+    stream.add(
+        count_of(at=day(0)), count_of(0, day(0), account_id="acc-z"), count_of(0, day(1), account_id="acc-z")
+    )
+    yield "a quiet count while something is due already", "records", stream
+
+
+@pytest.mark.parametrize(
+    ("time", "stream"), [pytest.param(*edge[1:], id=" ".join(edge[:2])) for edge in edges()]
+)
+def test_the_fast_path_stops_at_the_very_edge(time, stream):
+    fast, slow = (
+        Partition(time, kind, each_wake=True).take(stream.records).finish(None) for kind in (Fold, Wakeful)
+    )
+    assert fast.works == slow.works
+    assert len(fast.works) > 2  # the book, the first count, and what stands at the edge
 
 
 @both_times

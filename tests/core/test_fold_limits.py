@@ -43,6 +43,22 @@ def test_resumed_in_the_dues_before_a_book_the_book_is_still_adopted():
     assert resumed.fold.book.hash == second.hash
 
 
+def test_resumed_in_an_adoption_nothing_that_it_made_due_comes_before_its_end():
+    stream = begun("clock", policy_tables(phase=[phase_tables(threshold=5000)]))
+    stream.add(count_of(4500), count_of(4500, account_id="acc-b"))
+    at_once = phase_tables(grace={"deadline": text(day(0)), "min_days": 0})
+    second = stream.book(policy_tables(phase=[at_once]))
+    stream.tick(day(1))
+    with entries_of(TINY):
+        stopped = Partition("clock").take(stream.records).cut()
+    place = next(n for n, work in enumerate(stopped.works) if work.after and work.after.topic == topics.BOOKS)
+    resumed = (
+        Partition.resumed(stopped.stands[place], "clock", {second.hash: second}).take(stream.records).cut()
+    )
+    assert resumed.decisions == [one for work in stopped.works[place + 1 :] for one in work.decisions]
+    assert resumed.said[0] == ("acc-b", "disclosure-required")
+
+
 @pytest.mark.parametrize("way", ["count", "hold"])
 def test_no_record_can_ask_for_a_deadline_beyond_the_last_instant(way):
     last = parse("9999-12-31T23:59:59Z")

@@ -1,4 +1,7 @@
-"""The digest of a run: everything that it covers changes it, and nothing can move between two fields."""
+"""Digests: of a run and of a row.
+
+Of a run everything that it covers changes its digest, and nothing can move between two fields.
+"""
 
 import hashlib
 
@@ -6,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.account import row_hash
 from schemas.digest import digest_of
 from schemas.wire import Raw
+from streams.ledger import root
 
 RUN = [Raw(3, b"key", b"value", 5, 1), Raw(4, None, b"", 6, 0), Raw(9, b"", None, 7, 1)]
 parts = st.none() | st.binary(max_size=3)
@@ -67,3 +72,9 @@ def test_a_time_of_appending_counts_only_where_it_decides(other):
 def test_two_runs_have_one_digest_only_if_they_are_the_same(one, other):
     same = digest_of(one, with_time=True) == digest_of(other, with_time=True)
     assert same == (one == other)
+
+
+def test_the_hash_of_a_row_parts_its_key_from_it_and_is_one_for_core_and_ledger():
+    assert row_hash(b"ab", b"c") != row_hash(b"a", b"bc")
+    assert row_hash(b"ab", b"c") == hashlib.sha256(b"\0\0\0\2abc").digest()
+    assert root.of_rows([(b"ab", b"c")]) == int.from_bytes(row_hash(b"ab", b"c"))

@@ -111,6 +111,41 @@ def verify(
 
 
 @app.command()
+def explain(
+    account: Annotated[str, typer.Argument(help="platform:account_id.")],
+    journal_file: Annotated[Path | None, typer.Option("--journal", help="A journal file.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="The instant, RFC 3339.", show_default="where the journal ends")
+    ] = None,
+    bootstrap: Annotated[str | None, typer.Option(help="Read the journal from a broker instead.")] = None,
+    prefix: Prefix = DEFAULT_PREFIX,
+    listing: Format = "table",
+) -> None:
+    """Say how an account stood at an instant, why, under which clauses, and what would lift it."""
+    import msgspec
+
+    from streams.explain import explain as run
+    from streams.explain import parse_at
+    from streams.explain_screen import WIDEST, screen
+    from streams.verify import read_journal, read_line
+
+    if (journal_file is None) == (bootstrap is None):
+        raise OperatorError("Name one journal: --journal FILE, or --bootstrap host:port.")
+    if journal_file is not None:
+        entries = read_journal(journal_file)
+    else:
+        from streams.live.journal import read_journals
+
+        raws = asyncio.run(read_journals(str(bootstrap), prefix, None))
+        entries = (read_line(raw, "the journal topic") for raw in raws)
+    said = run(entries, account, parse_at(at))
+    if listing == "json":
+        out.print(json.dumps(msgspec.to_builtins(said), indent=2), markup=False)
+    else:
+        out.print(screen(said), soft_wrap=False, width=min(out.width, WIDEST))
+
+
+@app.command()
 def publish(
     files: Files,
     bootstrap: Bootstrap = LOCAL,
@@ -336,7 +371,7 @@ def _instant(option: str, said: str | None) -> int:
     """Return the instant that an option names, now where it names none."""
     from schemas.instant import parse
 
-    now = datetime.now(UTC).isoformat()
+    now = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         return parse(now if said is None else said)
     except ValueError as error:

@@ -1,143 +1,37 @@
 """Why an account stands as it stands: its decisions as sentences, the clauses behind them, what would lift them.
 
-Pure: entries of a journal in, an `Explanation` out. Its fields are the stable names of the JSON form.
+Pure: entries of a journal in, an `Explanation` out.
 
 - explain_journal   what the journal says of the account
+- explain_state     the account and the phases at the instant
 - explain_words     sentences
 - explain_clauses   leaves of the policy and their sources
 - explain_lift      what would change it, and what changes it by itself; explain_needs asks the questions
+- explain_form      what is said; its names are those of the JSON form
 - explain_screen    how it looks
 """
 
 import re
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
 
-import msgspec
-
-from schemas.account import NO_COUNT, Profile, Row
 from schemas.errors import OperatorError
 from schemas.fields import ACCOUNT_ID
 from schemas.instant import parse, text
 from schemas.journal import EntryContent
-from schemas.policy import Phase, Policy, PolicyBook
+from schemas.policy import Phase, Policy
 from streams.core.decider import BEFORE_TIME
-from streams.core.deadlines import phase_bounds
-from streams.core.scope import WHOLE, covers, dwell_end, is_below
 from streams.core.sealing import stage_of
-from streams.explain_clauses import Circumstances, Clause, Clauses
+from streams.explain_clauses import Circumstances, Clauses
+from streams.explain_form import Ahead, Decided, Explanation, PhaseNow, Sentence, State, Watched
 from streams.explain_journal import Taken, Told, read
 from streams.explain_lift import Change, Situation, Step, ahead, changes_of
-from streams.explain_words import cause_words, moment, number, output_words, reason_words
+from streams.explain_state import phase_now, since, state_of
+from streams.explain_words import moment, number, output_words, reason_words
 
-_ACCOUNT = re.compile(r"([a-z0-9_]{1,40}):(.+)", re.DOTALL)
+OVERDUE = "It is due, and will be decided with the next tick."
+"""Of what fell due between two ticks."""
 
-
-class Sentence(msgspec.Struct, frozen=True):
-    """A reason or an output: its code or type, what it says, and the clauses behind it."""
-
-    code: str
-    sentence: str
-    values: dict[str, Any]
-    """As the journal has them."""
-    clauses: tuple[int, ...]
-
-
-class Decided(msgspec.Struct, frozen=True):
-    """One decision of the account."""
-
-    T: str
-    effective_at: str
-    """The due instant, or T."""
-    cause: dict[str, Any]
-    """As the journal has it."""
-    cause_sentence: str
-    reasons: tuple[Sentence, ...]
-    outputs: tuple[Sentence, ...]
-    stage: str | None
-    """Afterwards; None where the account is not watched any more."""
-    policy_version: str | None
-    book: str
-    entry: int
-    entry_hash: str
-    """Of the entry's bytes: what a complaint names."""
-    index: int
-    """Of the decision in its entry, from 0."""
-
-
-class PhaseNow(msgspec.Struct, frozen=True):
-    """One phase of the policy, held against the account."""
-
-    id: str
-    threshold: int
-    op: str
-    begins: str
-    until: str | None
-    in_force: bool
-    covers: bool
-    """Whether it covers the account by its profile."""
-    reached: bool | None
-    """Whether the last count taken has reached it; None without a count."""
-    below: bool | None
-    """Whether that count has fallen below it, hysteresis included."""
-    dwell_ends: str | None
-    """When it is reached for long enough, where the policy asks for a dwell."""
-    clauses: tuple[int, ...]
-
-
-class State(msgspec.Struct, frozen=True):
-    """The account at the instant."""
-
-    stage: str
-    since: str
-    followers: int | None
-    observed_at: str | None
-    obligation_id: str | None
-    phase: str | None
-    notified_at: str | None
-    deadline_at: str | None
-    """In grace and stopped; stopped: as it stood when the clock stopped."""
-    left_s: int | None
-    """Seconds until the deadline; of a stopped clock what was left when it stopped."""
-    answer: str | None
-    holds: tuple[str, ...]
-    """Why the clock stands."""
-    stopped_at: str | None
-    reminders: tuple[str, ...]
-    """Still to come."""
-    measures: tuple[str, ...]
-    profile: dict[str, Any] | None
-    """As said; None where no profile is known."""
-    displayed: bool
-    waived: bool
-    waived_until: str | None
-
-
-class Ahead(msgspec.Struct, frozen=True):
-    """What comes by itself, if nothing more is said."""
-
-    at: str
-    kind: str
-    sentences: tuple[str, ...]
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """An account at an instant, and why."""
-
-    account: str
-    at: str | None
-    """The instant that is explained: the one asked for, or the last of the journal."""
-    watched: Literal["now", "no-more", "not-yet", "never"]
-    notes: tuple[str, ...]
-    partition: int | None
-    policy_version: str | None
-    book: str | None
-    state: State | None
-    decisions: tuple[Decided, ...]
-    phases: tuple[PhaseNow, ...]
-    ahead: tuple[Ahead, ...]
-    changes: tuple[Change, ...]
-    clauses: tuple[Clause, ...]
+_PLATFORM = re.compile(r"[a-z0-9_]{1,40}")
 
 
 def parse_at(said: str | None) -> int | None:
@@ -168,8 +62,8 @@ def explain(
         OperatorError: the account is none that there can be, or the journal is empty.
         AuditError: the chain or the account's rows are broken.
     """
-    found = _ACCOUNT.fullmatch(account)
-    if found is None or re.fullmatch(ACCOUNT_ID, found[2]) is None:
+    platform, _, account_id = account.partition(":")
+    if _PLATFORM.fullmatch(platform) is None or re.fullmatch(ACCOUNT_ID, account_id) is None:
         raise OperatorError(
             f"{account!r} is no account. Write it as platform:account_id, for example weibo:acc-1."
         )
@@ -207,17 +101,21 @@ class _Explainer:
                 f"It has {', '.join(sorted(self.book.policies))}: name an account of one of them."
             )
         decisions = tuple(self._decided(taken) for taken in self.told.taken)
-        phases = tuple(self._phase(phase) for phase in self.policy.phases) if self.policy is not None else ()
+        phases = (
+            tuple(self._phase(self.policy, phase) for phase in self.policy.phases)
+            if self.policy is not None
+            else ()
+        )
         coming, changes = self._what_comes()
         return Explanation(
             account=self.account,
             at=text(self.at) if self.at != BEFORE_TIME else None,
             watched=self._watched(),
-            notes=tuple(self._notes(changes)),
+            notes=tuple(self._notes()),
             partition=self.partition if self.is_own else None,
             policy_version=self.policy.version if self.policy is not None else None,
             book=self.book.hash if self.book is not None else None,
-            state=self._state(self.row) if self.row is not None else None,
+            state=self._state(),
             decisions=decisions,
             phases=phases,
             ahead=coming,
@@ -225,9 +123,122 @@ class _Explainer:
             clauses=self.clauses.cited,
         )
 
-    def _watched(self) -> Literal["now", "no-more", "not-yet", "never"]:
+    def _watched(self) -> Watched:
         if self.row is not None:
             return "now"
         if self.told.taken:
             return "no-more"
         return "not-yet" if self.told.later is not None else "never"
+
+    # Notes ---------------------------------------------------------------------------------------
+
+    def _notes(self) -> Iterator[str]:
+        told, asked = self.told, self.asked
+        if told.ended == BEFORE_TIME:
+            yield "Nothing in the journal has moved its time yet."
+        elif asked is not None and asked > told.ended:
+            yield f"The journal ends at {moment(told.ended)}: what came after is not in it, so this is the state then."
+        elif told.began is not None and self.at < told.began:
+            yield f"The journal begins at {moment(told.began)}: before that nothing was decided."
+        if not self.is_own:
+            yield "The journal holds only some partitions, so the account may be in one that is not here."
+        if self.book is None:
+            yield "No policy book was adopted by then: nothing is decided before the first one."
+        elif self.policy is None:
+            yield f"The policy book in force has no platform {self.platform}: no duty stands there."
+        elif not self.policy.enabled:
+            yield f"The policy of {self.platform} is disabled: it decides nothing."
+        yield from self._notes_on_watching()
+
+    def _notes_on_watching(self) -> Iterator[str]:
+        match self._watched():
+            case "now":
+                return
+            case "no-more":
+                last = self.told.taken[-1]
+                yield f"The account is not watched any more: its row was forgotten at {moment(last.at)}."
+            case "not-yet":
+                later = moment(self.told.later if self.told.later is not None else self.at)
+                yield f"The account was not watched yet: the first decision about it came at {later}."
+            case "never":
+                yield "The account was never watched: no count of it was high enough and no fact of it came."
+        if self.policy is not None:
+            (clause,) = (
+                self.clauses.cite(self.book, ("watch.floor_share",)) if self.book is not None else (0,)
+            )
+            floor = number(self.policy.watch_from)
+            yield f"It is watched from a count of {floor} followers on, or from its first fact on [{clause}]."
+
+    # Decisions -----------------------------------------------------------------------------------
+
+    def _decided(self, taken: Taken) -> Decided:
+        decision, book = taken.decision, taken.book
+        policy = book.policies.get(self.platform)
+        outputs = decision["outputs"]
+        effective = outputs[0]["effective_at"] if outputs else decision["cause"].get("due", decision["T"])
+        about = Circumstances(policy, taken.after, _phase_of(taken), parse(effective))
+        return Decided(
+            T=decision["T"],
+            effective_at=effective,
+            cause=decision["cause"],
+            cause_sentence=taken.cause_sentence,
+            reasons=tuple(
+                Sentence(
+                    given["code"], reason_words(given), given, self.clauses.of_reason(book, given, about)
+                )
+                for given in decision["reasons"]
+            ),
+            outputs=tuple(
+                Sentence(
+                    said["type"],
+                    output_words(said["type"], said),
+                    {name: value for name, value in said.items() if name != "reasons"},
+                    self.clauses.of_output(book, said["type"], about._replace(display=said.get("display"))),
+                )
+                for said in outputs
+            ),
+            stage=stage_of(policy, taken.after, taken.at) if taken.after is not None else None,
+            policy_version=policy.version if policy is not None else None,
+            book=book.hash,
+            entry=taken.n,
+            entry_hash=taken.hash,
+            place=taken.place,
+        )
+
+    # State ---------------------------------------------------------------------------------------
+
+    def _state(self) -> State | None:
+        if self.row is None:
+            return None
+        return state_of(self.policy, self.row, self.at, since(self.told, self.platform, self.at))
+
+    def _phase(self, policy: Policy, phase: Phase) -> PhaseNow:
+        paths = (f"phase.{phase.id}.{leaf}" for leaf in ("threshold", "op", "from", "until"))
+        numbers = self.clauses.cite(self.book, paths) if self.book is not None else ()
+        return phase_now(policy, phase, self.row, self.at, numbers)
+
+    # What comes ----------------------------------------------------------------------------------
+
+    def _what_comes(self) -> tuple[tuple[Ahead, ...], tuple[Change, ...]]:
+        if self.book is None or self.at == BEFORE_TIME:
+            return (), ()
+        here = Situation(self.book, self.platform, self.account_id, self.row, self.at, self.told.decided_upto)
+        return tuple(_ahead(step, self.at) for step in ahead(here)), changes_of(here)
+
+
+def _ahead(step: Step, at: int) -> Ahead:
+    said = [output_words(saying.type, saying.fields) for saying in step.decision.said]
+    words = said or [reason_words(given) for given in step.decision.reasons]
+    if step.due.due <= at:
+        words.insert(0, OVERDUE)
+    return Ahead(text(step.due.due), step.due.kind, tuple(words))
+
+
+def _phase_of(taken: Taken) -> str | None:
+    """Return the phase that the obligation of a decision names: of what is said, else after it, else before."""
+    for said in taken.decision["outputs"]:
+        return str(said["phase"])
+    for row in (taken.after, taken.before):
+        if row is not None and row.obligation is not None:
+            return row.obligation.phase
+    return None

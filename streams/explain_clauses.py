@@ -112,9 +112,7 @@ class Clauses:
         numbers = (self._number(book, policy, path) for path in paths)
         return tuple(dict.fromkeys(number for number in numbers if number))
 
-    def _cite_all(
-        self, book: PolicyBook, templates: Iterable[str], about: Circumstances
-    ) -> tuple[int, ...]:
+    def _cite_all(self, book: PolicyBook, templates: Iterable[str], about: Circumstances) -> tuple[int, ...]:
         return self.cite(book, (path for template in templates for path in key_paths(template, about)))
 
     def _number(self, book: PolicyBook, policy: Policy, path: str) -> int:
@@ -138,7 +136,7 @@ class Clauses:
             sureness=SURENESS[source.status] if source is not None else UNSOURCED,
             text=source.text if source is not None else None,
             publisher=source.publisher if source is not None else None,
-            date=source.date.isoformat() if source is not None else None,
+            date=source.date if source is not None else None,
         )
         self._cited[book.hash, path] = clause
         return clause.number
@@ -193,4 +191,3 @@ def _meant(name: str, about: Circumstances) -> tuple[str, ...]:
         case "ending":
             phases = tuple(phase for phase in policy.phases if phase.until == at)
     return tuple(phase.id for phase in phases)
-

@@ -8,15 +8,16 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import msgspec
-
 from schemas.account import Row, pack, row_hash, row_of_json
 from schemas.errors import AuditError, PolicyError
 from schemas.instant import parse
 from schemas.journal import EntryContent
+from schemas.outputs import OF_TYPE
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook, book_from_tables
+from schemas.reasons import REASONS
 from streams.core.decider import BEFORE_TIME
+from streams.explain_words import cause_words
 from streams.ledger.chain import GENESIS, judge
 
 VERIFY = "Run `nameplate verify` on this journal; nothing of it was explained."
@@ -28,11 +29,12 @@ class Taken(NamedTuple):
     n: int
     hash: str
     """Of the entry."""
-    index: int
+    place: int
     """Of the decision in its entry, from 0."""
     at: int
     """T."""
     decision: dict[str, Any]
+    cause_sentence: str
     before: Row | None
     after: Row | None
     book: PolicyBook
@@ -85,16 +87,29 @@ class Told:
             )
         self._head = head
         for index, decision in enumerate(content.decisions):
-            at = parse(decision["T"]) if decision["T"] is not None else BEFORE_TIME
-            if "tables" in decision["cause"]:
-                self._adopt(at, decision["cause"], books)
-            elif decision["key"] == self._key:
-                self._take(at, index, decision)
+            try:
+                self._hear(index, decision, books)
+            except (
+                KeyError,
+                TypeError,
+                ValueError,
+                AttributeError,
+            ):  # a forger's: it was never written by us
+                raise AuditError(
+                    f"entry n={head.n}: decision {index} is not of the journal's form. {VERIFY}"
+                ) from None
         if content.T is not None:
             self.ended = parse(content.T)
             self.began = self.ended if self.began is None else self.began
             if self._is_asked(self.ended):
                 self.decided_upto = self.ended
+
+    def _hear(self, index: int, decision: dict[str, Any], books: dict[str, PolicyBook]) -> None:
+        at = parse(decision["T"]) if decision["T"] is not None else BEFORE_TIME
+        if "tables" in decision["cause"]:
+            self._adopt(at, decision["cause"], books)
+        elif decision["key"] == self._key:
+            self._take(at, index, decision)
 
     def _is_asked(self, at: int) -> bool:
         return self._upto is None or at <= self._upto
@@ -110,7 +125,7 @@ class Told:
                 raise AuditError(f"entry n={self._head.n}: its policy book is none. {error}") from None
         self.adopted.append(Adopted(at, self._head.n, self._head.hash, book))
 
-    def _take(self, at: int, index: int, decision: dict[str, Any]) -> None:
+    def _take(self, at: int, place: int, decision: dict[str, Any]) -> None:
         if not self._is_asked(at):
             self.later = at if self.later is None else self.later
             return
@@ -118,18 +133,14 @@ class Told:
         expected = row_hash(key, pack(before)).hex() if before is not None else None
         if decision["before"] != expected or not self.adopted:
             raise AuditError(
-                f"entry n={self._head.n}: decision {index} does not follow the account's last one. {VERIFY}"
+                f"entry n={self._head.n}: decision {place} does not follow the account's last one. {VERIFY}"
             )
+        _check(decision)
         if "after" in decision:
-            try:
-                self._row = None if decision["after"] is None else row_of_json(decision["after"])
-            except msgspec.ValidationError as error:
-                raise AuditError(
-                    f"entry n={self._head.n}: decision {index} holds no row: {error}. {VERIFY}"
-                ) from None
-        book = self.adopted[-1].book
+            self._row = None if decision["after"] is None else row_of_json(decision["after"])
+        words, book = cause_words(decision["cause"], decision["T"]), self.adopted[-1].book
         self.taken.append(
-            Taken(self._head.n, self._head.hash, index, at, decision, before, self._row, book)
+            Taken(self._head.n, self._head.hash, place, at, decision, words, before, self._row, book)
         )
 
     # What was at an instant ----------------------------------------------------------------------
@@ -143,6 +154,15 @@ class Told:
         """Return the book adopted last at or before an instant."""
         place = bisect_right(self.adopted, at, key=lambda adopted: adopted.at)
         return self.adopted[place - 1].book if place else None
+
+
+def _check(decision: dict[str, Any]) -> None:
+    """Raise ValueError (or what a wrong type raises) for reasons and outputs that are not of their schemas."""
+    for given in decision["reasons"]:
+        if given.keys() - {"code"} != set(REASONS[given["code"]].values):
+            raise ValueError("a reason with other values")
+    for said in decision["outputs"]:
+        OF_TYPE[said["type"]].model_validate(said)
 
 
 def read(

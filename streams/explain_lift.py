@@ -108,7 +108,8 @@ def ahead(here: Situation) -> tuple[Step, ...]:
 def changes_of(here: Situation) -> tuple[Change, ...]:
     """Return what would end, stop or begin a duty: each single thing, else the least combination that would.
 
-    Of several counts with one effect only the nearest is said, of the others those that do it earlier.
+    Of several counts with one effect only the nearest is said, of the others those that do it earlier. That any
+    first fact makes an account watched is not said of each.
     """
     here = _settled(here)
     plain = ahead(here)
@@ -140,7 +141,7 @@ def _is_open(row: Row | None) -> bool:
 def _is_said(outcome: Outcome, need: Need, found: Iterable[tuple[tuple[Need, ...], Outcome]]) -> bool:
     """Return whether a nearer need of the same kind does the same, and no later."""
     if need.kind != "count" and not need.is_whole:
-        return False
+        return outcome.effect == "watched"
     return any(
         other.effect == outcome.effect
         and nearer[0].kind == need.kind
@@ -153,20 +154,29 @@ def _is_said(outcome: Outcome, need: Need, found: Iterable[tuple[tuple[Need, ...
 def _least_combination(
     here: Situation, plain: tuple[Step, ...], needs: tuple[Need, ...]
 ) -> Iterator[tuple[tuple[Need, ...], Outcome]]:
+    """Yield the smallest sets of needs, one of a kind, that begin a duty: the first, then those that do it earlier."""
+    earliest = FOREVER
     for size in range(2, LARGEST_COMBINATION + 1):
         for together in combinations(needs, size):
             if len({need.kind for need in together}) < size:
                 continue
             outcome = _tried(here, plain, together)
-            if outcome is not None and outcome.effect == "begins":
+            if outcome is None or outcome.effect != "begins":
+                continue
+            begins = outcome.at if outcome.at is not None else here.at
+            if begins < earliest:
+                earliest = begins
                 yield together, outcome
-                return
+        if earliest < FOREVER:
+            return
 
 
 def _tried(here: Situation, plain: tuple[Step, ...], needs: tuple[Need, ...]) -> Outcome | None:
     row = here.row
     for need in needs:
-        row = decide(row, record_of(need, here.platform, here.account_id, row, here.at), here.book, here.at).row
+        row = decide(
+            row, record_of(need, here.platform, here.account_id, row, here.at), here.book, here.at
+        ).row
     return _compared(here.row, plain, row, ahead(here._replace(row=row)))
 
 
@@ -230,4 +240,3 @@ def _change(needs: tuple[Need, ...], outcome: Outcome) -> Change:
         phase=outcome.phase,
         measures=outcome.measures,
     )
-

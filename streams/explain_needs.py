@@ -79,9 +79,7 @@ def _profiles(policy: Policy, row: Row | None) -> Iterator[Need]:
     yield _profile(self_media=not profile.self_media)
     yield _profile(daily_life=not profile.daily_life)
     if profile.subjects:
-        yield Need(
-            "profile", "the profile says: no share of a listed subject any more", {"subjects": {}}
-        )
+        yield Need("profile", "the profile says: no share of a listed subject any more", {"subjects": {}})
     for says, words in _subjects(policy):
         yield Need("profile", f"the profile says: {words}", says)
     says, words = next(_subjects(policy), ({}, ""))
@@ -143,4 +141,3 @@ def _unused(row: Row | None) -> str:
     while event_id in used:
         event_id += "'"
     return event_id
-

@@ -27,7 +27,7 @@ OUTPUTS = {
     "disclosure-met": "The duty is met: {by}.",
     "disclosure-cancelled": "The duty is cancelled: {why}.",
     "grace-started": "The grace period runs from {notified_at} to {deadline_at}.",
-    "grace-reminder": "The account is reminded of {deadline_at}: {days_left} more.",
+    "grace-reminder": "The account is reminded: {days_left} until {deadline_at}.",
     "grace-extended": "The deadline moves from {previous_deadline_at} to {deadline_at}.",
     "grace-suspended": "The clock stops: {why}.",
     "grace-resumed": "The clock runs again, to {deadline_at}.",
@@ -132,8 +132,13 @@ def output_words(kind: str, fields: Mapping[str, Any]) -> str:
     return OUTPUTS[kind].format(**values)
 
 
-def cause_words(cause: Mapping[str, Any]) -> str:
-    """Return what caused a decision, as the journal shows it, in one sentence."""
+def cause_words(cause: Mapping[str, Any], at: str | None) -> str:
+    """Return what caused a decision, as the journal shows it, in one sentence.
+
+    Args:
+        cause: The decision's cause.
+        at: T of the decision, so that a fact of the same instant need not say it again.
+    """
     if "due" in cause:
         return CAUSES[cause["kind"]].format(due=readable(cause["due"]))
     if "value" not in cause:
@@ -142,7 +147,8 @@ def cause_words(cause: Mapping[str, Any]) -> str:
     if cause["topic"] == topics.COUNTS:
         observed = readable(value["observed_at"])
         return f"A count of {number(value['followers'])} followers, observed {observed}."
-    return f"{fact_words(value)}, as of {readable(value['occurred_at'])}."
+    occurred = "" if value["occurred_at"] == at else f", as of {readable(value['occurred_at'])}"
+    return f"{fact_words(value)}{occurred}."
 
 
 def fact_words(value: Mapping[str, Any]) -> str:

@@ -6,11 +6,13 @@ The words of one line point to numbered sources, so that the answer stays short 
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
+from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
 from streams.policies.show import IN_FORCE, OVER, Card, Leaf, Section
 
+_WIDTH_MOST = 120  # beyond it the eye loses the line between the words and their sources
 _ABOUT_WIDTH = 14
 _SURE_WIDTH = 22  # "notice_via_repost [99]"
 _SURE = {"assumed": "yellow", "inferred": "yellow"}
@@ -31,7 +33,8 @@ def page(card: Card, book: str) -> RenderableType:
     numbers: _Numbers = {}
     head = Text.assemble((f"{card.platform} at {card.at}", "bold"), f"\npolicy {card.version}\nbook {book}")
     sections = [_section(section, numbers) for section in card.sections]
-    return Group(head, *sections, Text("\nWHERE IT STANDS", style="bold"), _sources(numbers))
+    evidence = (Text("\nWHERE IT STANDS", style="bold"), _sources(numbers))
+    return Constrain(Group(head, *sections, *evidence), _WIDTH_MOST)
 
 
 def _section(section: Section, numbers: _Numbers) -> RenderableType:
@@ -40,11 +43,10 @@ def _section(section: Section, numbers: _Numbers) -> RenderableType:
         title.stylize("green")
     elif section.title.endswith(f": {OVER}"):
         title.stylize("dim")
-    table = Table.grid(padding=(0, 2, 0, 0))
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(width=_ABOUT_WIDTH)
-    table.add_column(width=None, ratio=1, overflow="fold")
+    table.add_column(ratio=1, overflow="fold")
     table.add_column(width=_SURE_WIDTH)
-    table.expand = True
     for line in section.lines:
         table.add_row(line.about, line.says, Text("\n").join(_marks(line.leaves, numbers)))
     return Group(title, table)

@@ -140,8 +140,9 @@ def _phase(phase: Phase, at: int) -> Iterator[_Said]:
         left = (
             f"where it leaves at least {_days(grace.min_days)}" if grace.min_days else "where it is to come"
         )
-        passed = " (it is past)" if grace.deadline < at else ""
-        words = f"{instant.text(grace.deadline)}{passed} {left}, else {days}"
+        words = f"{instant.text(grace.deadline)} {left}, else {days}"
+        if grace.deadline - at < grace.min_days * instant.DAY:
+            words += " (so for an account told at this instant)"
         yield _Said("deadline", words, (f"{path}.grace.deadline", f"{path}.grace.days"))
     if grace.min_days:
         words = f"{_days(grace.min_days)}, for an absolute deadline to count, and when a hold ends"
@@ -168,12 +169,12 @@ def _scope(policy: Policy) -> Iterator[_Said]:
     yield _Said("exempt", exempt or "nobody by owner", ("scope.owners",))
     words = "exempt where an account mainly shares it" if scope.exempt_daily_life else "not exempt"
     yield _Said("daily life", words, ("scope.exempt_daily_life",))
-    if scope.subjects:
-        yield _Said("subjects", _names(scope.subjects), ("scope.subjects",))
-        words = f"an account is covered when these make up {_percent(scope.min_subject_share)} of it or more"
-        yield _Said("share", words, ("scope.min_subject_share",))
-    else:
-        yield _Said("subjects", "any: every account is covered", ("scope.subjects",))
+    words = _names(scope.subjects) if scope.subjects else "any: every account is covered"
+    yield _Said("subjects", words, ("scope.subjects",))
+    words = f"an account is covered when these make up {_percent(scope.min_subject_share)} of it or more"
+    if not scope.subjects and all(phase.subjects is None for phase in policy.phases):
+        words = f"{_percent(scope.min_subject_share)} or more, if subjects were listed; none are"
+    yield _Said("share", words, ("scope.min_subject_share",))
 
 
 def _confirm(policy: Policy) -> Iterator[_Said]:

@@ -1,5 +1,6 @@
 """What a test reads out of the topics afterwards: accepted and void entries, what was unread, what must agree."""
 
+import asyncio
 import json
 from base64 import b64encode
 from typing import NamedTuple
@@ -8,7 +9,8 @@ from harness import nameplate, replayed
 from stories import history, write_book, write_history
 
 from schemas import topics
-from schemas.journal import Envelope, read_content
+from schemas.journal import Envelope, read_content, read_envelope
+from schemas.outputs import TOPIC_OF_TYPE
 from schemas.wire import canonical
 from streams.ledger.chain import GENESIS, judge
 from streams.live.log import Log
@@ -37,20 +39,16 @@ def judged(cluster):
         for record in records:
             before = head
             head, envelope = judge(before, record.offset, record.value)
-            said = envelope or _envelope(record.value)
+            said = envelope or read_envelope(record.value)
             takes_over = envelope is not None and envelope.epoch != before.epoch
             found[number].append(Judged(record.offset, said, envelope is not None, takes_over))
     return found
 
 
-def _envelope(raw):
-    from schemas.journal import read_envelope
-
-    return read_envelope(raw)
-
-
 def accepted(cluster):
-    return {number: [one for one in records if one.is_accepted] for number, records in judged(cluster).items()}
+    return {
+        number: [one for one in records if one.is_accepted] for number, records in judged(cluster).items()
+    }
 
 
 def positions(cluster):
@@ -75,8 +73,6 @@ async def _ends(cluster):
 
 
 def ends(cluster):
-    import asyncio
-
     return asyncio.run(_ends(cluster))
 
 
@@ -91,15 +87,11 @@ def unread(cluster):
 def journaled(cluster):
     """Return the outputs that accepted entries hold, by topic and partition: what must be published, no more."""
     found = {topic: {number: [] for number in range(cluster.partitions)} for topic in topics.OUTPUTS}
-    topic_of = {}
-    from schemas.outputs import TOPIC_OF_TYPE
-
-    topic_of = TOPIC_OF_TYPE
     for number, entries in accepted(cluster).items():
         for entry in entries:
             for decision in entry.content.decisions:
                 for output in decision["outputs"]:
-                    found[topic_of[output["type"]]][number].append(canonical(output))
+                    found[TOPIC_OF_TYPE[output["type"]]][number].append(canonical(output))
     return found
 
 
@@ -111,7 +103,16 @@ class Told:
         self.book = write_book(directory / "book")
         self.file = write_history(directory / "history.jsonl", history(**how))
         self.replayed = directory / "replayed"
-        more = ("--policies", self.book, "--partitions", cluster.partitions, "--until", until, "--out", self.replayed)
+        more = (
+            "--policies",
+            self.book,
+            "--partitions",
+            cluster.partitions,
+            "--until",
+            until,
+            "--out",
+            self.replayed,
+        )
         nameplate("replay", self.file, *more)
 
     def publish(self, cluster):
@@ -121,7 +122,9 @@ class Told:
     def is_decided_by(self, cluster):
         """Hold everything that left against the replay's files."""
         assert cluster.outputs() == replayed(self.replayed, cluster.partitions)
-        assert dead_letters(cluster) == sorted((self.replayed / "dead-letters.jsonl").read_bytes().splitlines())
+        assert dead_letters(cluster) == sorted(
+            (self.replayed / "dead-letters.jsonl").read_bytes().splitlines()
+        )
         check_journal(cluster, self.file)
         return True
 
@@ -131,15 +134,6 @@ def dead_letters(cluster):
     return sorted({record.value for record in cluster.records(topics.DEAD_LETTERS)})
 
 
-def last_statuses(records):
-    """Return each account's last status but for the entry that holds it."""
-    found = {}
-    for key, value in records:
-        status = json.loads(value) if value is not None else None
-        found[key] = status and {name: one for name, one in status.items() if name != "entry"}
-    return found
-
-
 def dump_inputs(cluster):
     """Write what stands in the input topics as a replay file, every record at its place, and return its path."""
     path = cluster.directory / "inputs.jsonl"
@@ -147,7 +141,10 @@ def dump_inputs(cluster):
         for topic in topics.INPUTS:
             for record in cluster.records(topic):
                 line = {"topic": topic, "partition": record.partition, "offset": record.offset}
-                line |= {"key": record.key and record.key.decode(), "raw_base64": b64encode(record.value).decode()}
+                line |= {
+                    "key": record.key and record.key.decode(),
+                    "raw_base64": b64encode(record.value).decode(),
+                }
                 line |= {"timestamp": record.timestamp, "timestamp_type": record.timestamp_type}
                 file.write(json.dumps(line) + "\n")
     return path

@@ -18,7 +18,9 @@ def instant(moment):
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def write_book(directory, *, version="2024-01-01.1", threshold=THRESHOLD, begins="2023-10-31T00:00:00Z", **grace):
+def write_book(
+    directory, *, version="2024-01-01.1", threshold=THRESHOLD, begins="2023-10-31T00:00:00Z", **grace
+):
     """Write a policy of one phase into a directory of its own, and return the directory."""
     directory.mkdir(parents=True, exist_ok=True)
     grace = {"days": 10, "reminders_days_before": [3, 1], **grace}
@@ -79,7 +81,9 @@ def history(records=1000, accounts=40, seed=1, days=180, start=START):
     for number, moment in enumerate(moments):
         account, at, event = f"acc-{random.randrange(accounts):03}", instant(moment), f"e{number}"
         if random.random() < 0.7:
-            found.append(count(account, round(THRESHOLD * random.choice((0.1, 0.9, 0.99, 1, 1.1, 2))), at, event))
+            found.append(
+                count(account, round(THRESHOLD * random.choice((0.1, 0.9, 0.99, 1, 1.1, 2))), at, event)
+            )
         else:
             found.append(_fact(random, account, moment, event))
         if random.random() < 0.02:  # dead, and behind the one before it

@@ -54,7 +54,9 @@ def test_an_input_topic_that_was_deleted_and_made_anew_stops_the_worker(cluster,
     worker = cluster.worker(*TO_THE_END, session=SESSION_S)
     worker.wait_exit(1)
     assert re.search(r"Topic account-facts has id \S+, and the journal was written from \S+:", worker.log)
-    assert "Restore the old topic, or begin a new journal under another prefix; nothing was read." in worker.log
+    assert (
+        "Restore the old topic, or begin a new journal under another prefix; nothing was read." in worker.log
+    )
     assert "[input-recreated]" in worker.log
     assert entries(cluster) == before
 
@@ -68,7 +70,9 @@ def test_retention_past_the_accepted_position_stops_the_worker_until_an_operator
     client.delete_records([cut])[cut].result()
     worker = cluster.worker(*TO_THE_END, session=SESSION_S)
     worker.wait_exit(1)
-    assert f"Topic follower-counts begins at offset {position + 3}, and records from {position} on" in worker.log
+    assert (
+        f"Topic follower-counts begins at offset {position + 3}, and records from {position} on" in worker.log
+    )
     assert f"--lost follower-counts:1:{position}" in worker.log
     assert "[input-lost]" in worker.log
     assert entries(cluster)[1] == before[1]

@@ -1,10 +1,12 @@
 """The rolling table may be lost or damaged at any time: it is built again from the journal, and says so."""
 
+import asyncio
+
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from evidence import Told, accepted, unread
-from harness import Cluster, eventually
+from harness import Cluster, _read, eventually
 from stories import UNTIL
 
 from schemas.journal import HeadPointer
@@ -51,20 +53,10 @@ def changelog(cluster):
 def table(cluster):
     """Return by partition the changelog's records of rows, and the table that they make."""
     found = {}
-    for number, records in _read(cluster).items():
-        rows = {}
-        for record in records:
-            rows[record.key] = record.value
-        found[number] = [record for record in records if record.key != HEAD_KEY], rows
+    for number, records in asyncio.run(_read(cluster.bootstrap, changelog(cluster))).items():
+        of_rows = [record for record in records if record.key != HEAD_KEY]
+        found[number] = of_rows, {record.key: record.value for record in of_rows}
     return found
-
-
-def _read(cluster):
-    import asyncio
-
-    from harness import _read as read
-
-    return asyncio.run(read(cluster.bootstrap, changelog(cluster)))
 
 
 def write(cluster, *changes):
@@ -82,7 +74,9 @@ def delete_table(cluster):
 
 
 def rebuilt(worker):
-    return {int(line.split("partition ")[1].split(":")[0]) for line in worker.log.splitlines() if LOUD in line}
+    return {
+        int(line.split("partition ")[1].split(":")[0]) for line in worker.log.splitlines() if LOUD in line
+    }
 
 
 def test_a_deleted_table_is_built_from_the_journal(cluster, told):
@@ -107,12 +101,12 @@ def test_a_damaged_table_is_built_from_the_journal(cluster, told):
 
 
 def with_a_wrong_row(records, rows):
-    one, other = sorted(key for key, row in rows.items() if row is not None and key != HEAD_KEY)[:2]
+    one, other = sorted(key for key, row in rows.items() if row is not None)[:2]
     return one, rows[other]
 
 
 def with_a_lost_row(records, rows):
-    return min(key for key, row in rows.items() if row is not None and key != HEAD_KEY), None
+    return min(key for key, row in rows.items() if row is not None), None
 
 
 def with_a_stale_row(records, rows):
@@ -120,7 +114,7 @@ def with_a_stale_row(records, rows):
 
 
 def with_an_alien_row(records, rows):
-    return b"weibo:nobody", next(row for key, row in rows.items() if row is not None and key != HEAD_KEY)
+    return b"weibo:nobody", next(row for key, row in rows.items() if row is not None)
 
 
 def test_a_table_written_after_an_entry_that_the_journal_does_not_have_stops_the_worker(cluster, told):

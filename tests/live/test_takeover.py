@@ -58,12 +58,16 @@ def test_workers_already_in_the_group_take_over_from_those_that_are_killed(clust
     """They are in the group before the history is there; one more that joins then makes all of them look at it."""
     told = Told(cluster, UNTIL)
     workers = [cluster.worker("--time", "records", failpoint=place, session=SESSION_S) for place in AT_ONCE]
-    eventually(lambda: set.union(*(worker.owned() for worker in workers)) == set(range(PARTITIONS)), "all are owned")
+    eventually(
+        lambda: set.union(*(worker.owned() for worker in workers)) == set(range(PARTITIONS)), "all are owned"
+    )
     told.publish(cluster)
     last = cluster.worker(*HISTORY, session=SESSION_S)
     for place, worker in zip(AT_ONCE, workers, strict=True):
         assert died(worker, place, cluster)
-    eventually(lambda: all(entries[-1].content.T == UNTIL for entries in accepted(cluster).values()), "the end")
+    eventually(
+        lambda: all(entries[-1].content.T == UNTIL for entries in accepted(cluster).values()), "the end"
+    )
     last.send(signal.SIGTERM)
     last.wait_exit()
     assert told.is_decided_by(cluster)
@@ -80,6 +84,7 @@ def test_in_wall_time_another_worker_takes_over_and_publishes_what_was_journaled
         assert lines, "it survived everything"
         cluster.publish_lines(lines[:20])
         lines = lines[20:]
+        eventually(lambda: one.process.poll() is not None or not any(unread(cluster).values()), "it is read")
     cluster.publish_lines(lines)
     assert died(one, "append.after:12", cluster)
     eventually(lambda: not any(unread(cluster).values()), "everything is read")

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+FOREVER = 2**62
+"""Later than every instant, also after some arithmetic with days."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -35,9 +35,6 @@ REASONS: dict[str, Wording] = {
         "The count fell from {highest} to {followers} within {within_days} days: a suspected purge.",
     ),
     "displayed": Wording(("occurred_at",), "The name is displayed since {occurred_at}."),
-    "no-longer-displayed": Wording(
-        ("occurred_at",), "The name is not displayed any more since {occurred_at}."
-    ),
     "deadline-passed": Wording(("deadline_at",), "The grace period ended at {deadline_at}."),
     "no-answer": Wording(("notified_at",), "The account was told at {notified_at} and did not answer."),
     "answered": Wording(("answer", "occurred_at"), "The account answered {answer} at {occurred_at}."),
@@ -70,6 +67,7 @@ REASONS: dict[str, Wording] = {
     "phase-began": Wording((), "A phase of the policy begins at this instant."),
     "phase-ended": Wording((), "A phase of the policy ends at this instant."),
     "book-adopted": Wording(("book",), "The policy book {book} is adopted."),
+    "policy-off": Wording((), "The policy of the platform is not enabled, so nothing is decided."),
     "row-forgotten": Wording(
         ("followers", "observed_at"),
         "Nothing but counts was known, the last {followers} at {observed_at}: the row is forgotten.",
@@ -82,7 +80,6 @@ REASONS: dict[str, Wording] = {
     ),
     "repeated-fact": Wording((), "The last fact taken of this type has the same event id."),
     "unreadable": Wording(("dead_letter",), "The record cannot be read: {dead_letter}."),
-    "nothing-due": Wording((), "Looked at again; nothing changes."),
 }
 
 
@@ -107,7 +104,6 @@ CLAUSES: dict[str, tuple[str, ...]] = {
     ),
     "suspected-purge": ("purge.drop_share", "purge.within_days"),
     "displayed": ("display.where",),
-    "no-longer-displayed": ("display.where",),
     "deadline-passed": _GRACE,
     "no-answer": ("measures.impose", "notice.channel"),
     "answered": ("measures.on_decline",),
@@ -136,6 +132,7 @@ CLAUSES: dict[str, tuple[str, ...]] = {
     "phase-began": ("phase.{beginning}.from",),
     "phase-ended": ("phase.{ending}.until",),
     "book-adopted": (),
+    "policy-off": ("enabled",),
     "row-forgotten": ("watch.floor_share",),
     "older-observation": (),
     "too-old": (),
@@ -143,7 +140,6 @@ CLAUSES: dict[str, tuple[str, ...]] = {
     "older-fact": (),
     "repeated-fact": (),
     "unreadable": (),
-    "nothing-due": (),
 }
 """The leaves of the policy on which each reason rests, as key paths; none where an input alone decides.
 

@@ -33,7 +33,6 @@ from schemas.strict_json import assembled, canonical, parse, sha256_hex
 
 __all__ = [
     "CODES",
-    "FOREVER",
     "Raw",
     "assembled",
     "canonical",
@@ -48,8 +47,6 @@ _M = TypeVar("_M", bound=BaseModel)
 
 MOST_BYTES = 64 * 1024
 MOST_BOOK_BYTES = 1024 * 1024
-FOREVER = 2**63 - 1
-"""Later than every instant: no record is too far ahead."""
 
 
 class Raw(msgspec.Struct, frozen=True, gc=False):
@@ -65,7 +62,11 @@ class Raw(msgspec.Struct, frozen=True, gc=False):
 
 
 def decode(
-    topic: str, key: bytes | None, value: bytes | None, platforms: Container[str], latest: int = FOREVER
+    topic: str,
+    key: bytes | None,
+    value: bytes | None,
+    platforms: Container[str],
+    latest: int = instant.FOREVER,
 ) -> InputRecord:
     """Return the record that a value says.
 
@@ -182,7 +183,7 @@ _minutes: dict[str, int] = {}
 
 
 def decode_count(
-    key: bytes | None, value: bytes | None, platforms: Container[str], latest: int = FOREVER
+    key: bytes | None, value: bytes | None, platforms: Container[str], latest: int = instant.FOREVER
 ) -> FollowerCountChanged:
     """Return the count that a value of `follower-counts` says; see `decode`.
 

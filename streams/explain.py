@@ -14,13 +14,15 @@ Pure: entries of a journal in, an `Explanation` out.
 import re
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from schemas.errors import OperatorError
 from schemas.fields import ACCOUNT_ID
 from schemas.instant import parse, text
 from schemas.journal import EntryContent
 from schemas.policy import Phase, Policy
 from streams.core.decider import BEFORE_TIME
-from streams.core.sealing import stage_of
+from streams.core.sealing import shown_stage
 from streams.explain_clauses import Circumstances, Clauses
 from streams.explain_form import Ahead, Decided, Explanation, PhaseNow, Sentence, State, Watched
 from streams.explain_journal import Taken, Told, read
@@ -140,6 +142,8 @@ class _Explainer:
             yield f"The journal ends at {moment(told.ended)}: what came after is not in it, so this is the state then."
         elif told.began is not None and self.at < told.began:
             yield f"The journal begins at {moment(told.began)}: before that nothing was decided."
+        for run in told.lost:
+            yield f"An operator journaled {run.topic} from {run.start} up to {run.end} as lost: nobody read them."
         if not self.is_own:
             yield "The journal holds only some partitions, so the account may be in one that is not here."
         if self.book is None:
@@ -162,10 +166,8 @@ class _Explainer:
                 yield f"The account was not watched yet: the first decision about it came at {later}."
             case "never":
                 yield "The account was never watched: no count of it was high enough and no fact of it came."
-        if self.policy is not None:
-            (clause,) = (
-                self.clauses.cite(self.book, ("watch.floor_share",)) if self.book is not None else (0,)
-            )
+        if self.book is not None and self.policy is not None and self.policy.enabled:
+            (clause,) = self.clauses.cite(self.book, ("watch.floor_share",))
             floor = number(self.policy.watch_from)
             yield f"It is watched from a count of {floor} followers on, or from its first fact on [{clause}]."
 
@@ -197,7 +199,7 @@ class _Explainer:
                 )
                 for said in outputs
             ),
-            stage=stage_of(policy, taken.after, taken.at) if taken.after is not None else None,
+            stage=shown_stage(policy, taken.after, taken.at) if taken.after is not None else None,
             policy_version=policy.version if policy is not None else None,
             book=book.hash,
             entry=taken.n,
@@ -213,9 +215,16 @@ class _Explainer:
         return state_of(self.policy, self.row, self.at, since(self.told, self.platform, self.at))
 
     def _phase(self, policy: Policy, phase: Phase) -> PhaseNow:
+        now = phase_now(policy, phase, self.row, self.at)
+        if self.book is None:
+            return now
         paths = (f"phase.{phase.id}.{leaf}" for leaf in ("threshold", "op", "from", "until"))
-        numbers = self.clauses.cite(self.book, paths) if self.book is not None else ()
-        return phase_now(policy, phase, self.row, self.at, numbers)
+        about = Circumstances(policy, self.row, phase.id, self.at)
+        return msgspec.structs.replace(
+            now,
+            clauses=self.clauses.cite(self.book, paths),
+            scope_clauses=() if now.covers else self.clauses.of_scope(self.book, about),
+        )
 
     # What comes ----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.account import Row
-from schemas.policy import Phase, Policy, PolicyBook
+from schemas.policy import Phase, Policy, PolicyBook, Source
 from schemas.reasons import CLAUSES, Reason
 from streams.core.scope import covering, phases_in_force
 
@@ -40,7 +40,8 @@ SURENESS = {
     "inferred": "inferred from what is known",
     "assumed": "assumed: no text says it",
 }
-UNSOURCED = "what Nameplate takes where a policy says nothing"
+UNSOURCED = "the policy names no source"
+UNSTATED = "what Nameplate takes where a policy says nothing"
 
 
 class Clause(msgspec.Struct, frozen=True):
@@ -104,6 +105,11 @@ class Clauses:
         """Cite the leaves behind an output; return their numbers."""
         return self._cite_all(book, CLAUSES_OF_OUTPUT[kind], about)
 
+    def of_scope(self, book: PolicyBook, about: Circumstances) -> tuple[int, ...]:
+        """Cite the leaves that say whom a phase covers; return their numbers."""
+        templates = (path.replace("{in_force}", "{phase}") for path in CLAUSES["out-of-scope"])
+        return self._cite_all(book, templates, about)
+
     def cite(self, book: PolicyBook, paths: Iterable[str]) -> tuple[int, ...]:
         """Cite leaves by their key paths; those that the policy leaves open have no number."""
         policy = book.policies.get(self._platform)
@@ -133,13 +139,19 @@ class Clauses:
             policy_version=policy.version,
             book=book.hash,
             status=source.status if source is not None else None,
-            sureness=SURENESS[source.status] if source is not None else UNSOURCED,
+            sureness=self._sureness(book, path, source),
             text=source.text if source is not None else None,
             publisher=source.publisher if source is not None else None,
             date=source.date if source is not None else None,
         )
         self._cited[book.hash, path] = clause
         return clause.number
+
+    def _sureness(self, book: PolicyBook, path: str, source: Source | None) -> str:
+        if source is not None:
+            return SURENESS[source.status]
+        stated = leaf_of(by_phase(book.tables["policies"][self._platform]), path) is not None
+        return UNSOURCED if stated else UNSTATED
 
     def _leaf(self, book: PolicyBook, policy: Policy, path: str) -> Any:
         tables = self._tables.get(book.hash)
@@ -150,7 +162,11 @@ class Clauses:
 
 def written(policy: Policy) -> dict[str, Any]:
     """Return the tables of a policy as its file would say them, defaults filled in, phases by their ids."""
-    tables = policy.model_dump(mode="json", by_alias=True)
+    return by_phase(policy.model_dump(mode="json", by_alias=True))
+
+
+def by_phase(tables: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of a policy, its phases by their ids as in key paths."""
     return {**tables, "phase": {phase["id"]: phase for phase in tables["phase"]}}
 
 

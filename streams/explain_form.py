@@ -64,6 +64,9 @@ class PhaseNow(msgspec.Struct, frozen=True):
     dwell_ends: str | None
     """When it is reached for long enough, where the policy asks for a dwell."""
     clauses: tuple[int, ...]
+    """Of its line and its dates."""
+    scope_clauses: tuple[int, ...]
+    """Of whom it covers, where it does not cover the account."""
 
 
 class State(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from schemas.account import Row, pack, row_hash, row_of_json
 from schemas.errors import AuditError, PolicyError
 from schemas.instant import parse
-from schemas.journal import EntryContent
+from schemas.journal import EntryContent, Run
 from schemas.outputs import OF_TYPE
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook, book_from_tables
@@ -69,6 +69,8 @@ class Told:
         """T of the last entry."""
         self.decided_upto = BEFORE_TIME
         """T of the last entry at or before `upto`."""
+        self.lost: list[Run] = []
+        """Records that an operator said are gone (rule 19), up to `upto`."""
         self._key = key
         self._upto = upto
         self._head = GENESIS
@@ -103,6 +105,7 @@ class Told:
             self.began = self.ended if self.began is None else self.began
             if self._is_asked(self.ended):
                 self.decided_upto = self.ended
+                self.lost += (run for run in content.runs if run.digest is None)
 
     def _hear(self, index: int, decision: dict[str, Any], books: dict[str, PolicyBook]) -> None:
         at = parse(decision["T"]) if decision["T"] is not None else BEFORE_TIME

@@ -11,16 +11,16 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from schemas.account import Row
-from schemas.instant import text
+from schemas.instant import FOREVER, text
 from schemas.policy import Policy, PolicyBook
 from streams.core.agenda import Agenda
-from streams.core.band import FOREVER
 from streams.core.deadlines import Due
 from streams.core.decide import Decision, decide
+from streams.core.sealing import shown_stage
 from streams.explain_needs import Need, needs_of, record_of
 
 LARGEST_COMBINATION = 4
-"""Of needs that begin a duty together: a count, a profile, the name, a waiver; there is no fifth kind."""
+"""Of needs with an effect together: one for each kind but the answer, which begins no duty."""
 
 Effect = Literal["ends", "stops", "resumes", "later", "begins", "prevents", "watched"]
 """`ends`, `stops`, `resumes` and `later`: of an open duty, its clock and its deadline. `prevents`: of a duty
@@ -96,8 +96,8 @@ def ahead(here: Situation) -> tuple[Step, ...]:
         agenda.plan(here.book, key, decision.row, due.due)
         if decision.row is None:
             break
-        row = decision.row
-        if decision.changed or decision.said:
+        stage, row = shown_stage(here.policy, row, due.due - 1), decision.row
+        if decision.changed or decision.said or shown_stage(here.policy, row, due.due) != stage:
             steps.append(Step(at, due, decision))
     return tuple(steps)
 
@@ -119,9 +119,9 @@ def changes_of(here: Situation) -> tuple[Change, ...]:
         outcome = _tried(here, plain, (need,))
         if outcome is not None and not _is_said(outcome, need, found):
             found.append(((need,), outcome))
-    begins = any(outcome.effect == "begins" for _, outcome in found)
-    if not begins and not _is_open(here.row) and not any(_is_open(step.decision.row) for step in plain):
-        found += _least_combination(here, plain, needs)
+    wanted = _wanted(here.row, plain)
+    if wanted is not None and not any(outcome.effect == wanted for _, outcome in found):
+        found += _least_combination(here, plain, needs, wanted)
     return tuple(_change(together, outcome) for together, outcome in found)
 
 
@@ -140,8 +140,10 @@ def _is_open(row: Row | None) -> bool:
 
 def _is_said(outcome: Outcome, need: Need, found: Iterable[tuple[tuple[Need, ...], Outcome]]) -> bool:
     """Return whether a nearer need of the same kind does the same, and no later."""
+    if need.kind != "count" and outcome.effect == "watched":
+        return True
     if need.kind != "count" and not need.is_whole:
-        return outcome.effect == "watched"
+        return False
     return any(
         other.effect == outcome.effect
         and nearer[0].kind == need.kind
@@ -151,21 +153,28 @@ def _is_said(outcome: Outcome, need: Need, found: Iterable[tuple[tuple[Need, ...
     )
 
 
+def _wanted(row: Row | None, plain: tuple[Step, ...]) -> Effect | None:
+    """Return what several things together are asked for, where no single one does it; None: each end is single."""
+    if row is not None and row.obligation is not None:
+        return "resumes" if row.obligation.stage == "stopped" else None
+    return None if any(_is_open(step.decision.row) for step in plain) else "begins"
+
+
 def _least_combination(
-    here: Situation, plain: tuple[Step, ...], needs: tuple[Need, ...]
+    here: Situation, plain: tuple[Step, ...], needs: tuple[Need, ...], wanted: Effect
 ) -> Iterator[tuple[tuple[Need, ...], Outcome]]:
-    """Yield the smallest sets of needs, one of a kind, that begin a duty: the first, then those that do it earlier."""
+    """Yield the smallest sets of needs, one of a kind, with an effect: the first, then those that have it earlier."""
     earliest = FOREVER
     for size in range(2, LARGEST_COMBINATION + 1):
         for together in combinations(needs, size):
             if len({need.kind for need in together}) < size:
                 continue
             outcome = _tried(here, plain, together)
-            if outcome is None or outcome.effect != "begins":
+            if outcome is None or outcome.effect != wanted:
                 continue
-            begins = outcome.at if outcome.at is not None else here.at
-            if begins < earliest:
-                earliest = begins
+            at = outcome.at if outcome.at is not None else here.at
+            if at < earliest:
+                earliest = at
                 yield together, outcome
         if earliest < FOREVER:
             return

@@ -28,7 +28,7 @@ FACT_TYPES: dict[str, str] = {
     "adjudication": "adjudication-made",
 }
 RULINGS = {
-    "waive": "an adjudication that waives the duty",
+    "waive": "an adjudication that waives the duty for good",
     "revoke": "an adjudication that revokes the waiver",
     "hold": "an adjudication that holds the clock",
     "release": "an adjudication that releases the hold",

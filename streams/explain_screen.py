@@ -201,7 +201,7 @@ def _phases(phases: Iterable[PhaseNow], state: State | None) -> Table:
             phase.id,
             _cited(f"{OPS[phase.op]} {number(phase.threshold)}", phase.clauses),
             begins,
-            readable(phase.covers),
+            _cited(readable(phase.covers), phase.scope_clauses),
             _reached(phase, state),
         )
     return table

@@ -10,7 +10,7 @@ from schemas.instant import SECOND, text
 from schemas.policy import Phase, Policy
 from streams.core.deadlines import phase_bounds
 from streams.core.scope import WHOLE, covers, dwell_end, is_below, phases_in_force
-from streams.core.sealing import stage_of
+from streams.core.sealing import shown_stage
 from streams.explain_form import PhaseNow, State
 from streams.explain_journal import Told
 
@@ -21,7 +21,7 @@ def state_of(policy: Policy | None, row: Row, at: int, since: int) -> State:
     has_count = row.followers != NO_COUNT
     deadline_at = duty.deadline_at if duty is not None and duty.stage != "restricted" else None
     return State(
-        stage=stage_of(policy, row, at),
+        stage=shown_stage(policy, row, at),
         since=text(since),
         followers=row.followers if has_count else None,
         observed_at=text(row.observed_at) if has_count else None,
@@ -67,11 +67,11 @@ def _standing(told: Told, platform: str, at: int) -> tuple[str, str | None] | No
     if row is None or book is None:
         return None
     obligation_id = row.obligation.id if row.obligation is not None else None
-    return stage_of(book.policies.get(platform), row, at), obligation_id
+    return shown_stage(book.policies.get(platform), row, at), obligation_id
 
 
-def phase_now(policy: Policy, phase: Phase, row: Row | None, at: int, clauses: tuple[int, ...]) -> PhaseNow:
-    """Return one phase held against an account, an unknown one included."""
+def phase_now(policy: Policy, phase: Phase, row: Row | None, at: int) -> PhaseNow:
+    """Return one phase held against an account, an unknown one included; its clauses are not cited yet."""
     row = row if row is not None else Row()
     has_count = row.followers != NO_COUNT
     reached = phase.reached(row.followers) if has_count else None
@@ -87,7 +87,8 @@ def phase_now(policy: Policy, phase: Phase, row: Row | None, at: int, clauses: t
         reached=reached,
         below=is_below(policy, phase, row.followers) if has_count else None,
         dwell_ends=text(dwell_end(policy, row, phase)) if dwells else None,
-        clauses=clauses,
+        clauses=(),
+        scope_clauses=(),
     )
 
 

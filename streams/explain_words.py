@@ -24,7 +24,7 @@ CAUSES = {
 }
 OUTPUTS = {
     "disclosure-required": "Disclosure required: {display} by {deadline_at}; the account is told by {notice_channel}.",
-    "disclosure-met": "The duty is met: {by}.",
+    "disclosure-met": "The duty is met: the name is {by}.",
     "disclosure-cancelled": "The duty is cancelled: {why}.",
     "grace-started": "The grace period runs from {notified_at} to {deadline_at}.",
     "grace-reminder": "The account is reminded: {days_left} until {deadline_at}.",

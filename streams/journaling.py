@@ -1,16 +1,22 @@
 """What a fold worked out, as a draft for the journal: the one place where the two meet."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
 
 from schemas import topics
-from schemas.journal import encode_content
+from schemas.account import pack, row_of_json
+from schemas.instant import parse
+from schemas.journal import EntryContent, encode_content
+from schemas.outputs import TOPIC_OF_TYPE
+from schemas.policy import PolicyBook
+from schemas.wire import canonical
 from streams.core.fold import Fold, Work
-from streams.core.sealing import headers_of
+from streams.core.sealing import headers_of, output_key, status_of
 from streams.ledger.chain import GENESIS, Head, judge, next_entry
 from streams.ledger.draft import Draft, Standing, content_of
-from streams.ledger.effects import Headers, Record, offsets
+from streams.ledger.effects import Headers, Record, Rows, offsets
 
 WRITER_HEADER = "nameplate-writer"
 """On a status: who wrote it, so that its owner knows a stranger's (rule 24)."""
@@ -45,6 +51,35 @@ def draft_of(fold: Fold, work: Work, *, writer: str | None = None) -> Draft:
         commit=work.positions if writer is not None else {},
         book_bytes=work.book_bytes,
     )
+
+
+def follows_from(
+    content: EntryContent, entry: int, book: PolicyBook | None, writer: str
+) -> tuple[Rows, Mapping[str, tuple[Record, ...]]]:
+    """Return the rows and the records that follow from an accepted entry: what `draft_of` had put beside it.
+
+    Args:
+        content: The entry's content.
+        entry: Its number.
+        book: The book that the content names.
+        writer: The nonce of the worker that publishes them.
+    """
+    rows: list[tuple[bytes, bytes | None]] = []
+    publish: dict[str, list[Record]] = {}
+    for decision in content.decisions:
+        for output in decision["outputs"]:
+            record = (output_key(output), canonical(output), headers_of(output))
+            publish.setdefault(TOPIC_OF_TYPE[output["type"]], []).append(record)
+        if "dead" in decision:
+            publish.setdefault(topics.DEAD_LETTERS, []).append((None, canonical(decision["dead"]), ()))
+        if "after" in decision and book is not None:
+            key, after = decision["key"], decision["after"]
+            row = row_of_json(after) if after is not None else None
+            rows.append((key.encode(), pack(row) if row is not None else None))
+            policy = book.policies.get(key.partition(":")[0])
+            status = status_of(key, policy, row, parse(decision["T"]), entry)
+            publish.setdefault(topics.STATUS, []).append((*status, status_headers(writer)))
+    return tuple(rows), {topic: tuple(records) for topic, records in publish.items()}
 
 
 def _headers(topic: str, value: bytes | None, writer: str | None) -> Headers:

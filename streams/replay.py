@@ -189,7 +189,7 @@ class Replay:
         try:
             at = decode(topic, record.key, record.value, self._platforms).at  # type: ignore[arg-type]
         except InputError:
-            return
+            at = None  # it has no instant, but its dead letter names T
         if at is not None and at >= self.T:
             self.T = at
         elif partition.fold.T < self.T:

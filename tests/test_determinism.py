@@ -133,11 +133,12 @@ def said_of(out, topics):
 @pytest.mark.parametrize(
     "topics",
     [
-        pytest.param(("disclosure-required", "grace-periods", "restrictions", "account-status"), id="of accounts"),
+        pytest.param(
+            ("disclosure-required", "grace-periods", "restrictions", "account-status"), id="of accounts"
+        ),
         pytest.param(
             ("dead-letters",),
             id="of dead letters",
-            marks=pytest.mark.xfail(raises=AssertionError, reason="finding: `at` is the T of a lagging partition"),
         ),
     ],
 )

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 
 from schemas.account import Row
+from schemas.instant import FOREVER
 from schemas.policy import PolicyBook
-from streams.core.band import FOREVER
 from streams.core.deadlines import Due, next_due, phase_bounds
 
 Keys = Callable[[], Iterable[bytes]]

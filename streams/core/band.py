@@ -8,13 +8,12 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from schemas.account import NO_COUNT, Row
-from schemas.instant import DAY
+from schemas.instant import DAY, FOREVER
 from schemas.policy import Policy
 
 KEPT_BEFORE_T = 30 * DAY
 """A count observed longer than this before T is not taken; a row of counts alone is not kept longer."""
 
-FOREVER = 2**62
 HIGHEST = 2**53 - 1
 NO_BAND = (1, 0)
 
@@ -27,6 +26,9 @@ class Band(NamedTuple):
     sample_at: int
     until: int
 
+
+ASLEEP = Band(0, HIGHEST, FOREVER, FOREVER)
+"""No count wakes the account: its policy is not enabled."""
 
 AWAKE = Band(*NO_BAND, 0, 0)
 """Every count wakes the account."""
@@ -48,6 +50,8 @@ def band_of(policy: Policy, row: Row | None) -> Band:
         policy: The policy of its platform.
         row: The account, None where it has no row: it sleeps below the watch floor.
     """
+    if not policy.enabled:
+        return ASLEEP
     if row is None:
         return Band(0, policy.watch_from - 1, FOREVER, FOREVER)
     if row.followers == NO_COUNT:

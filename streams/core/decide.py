@@ -48,6 +48,7 @@ class BookAdopted(NamedTuple):
 Input = FollowerCountChanged | Fact | Due | BookAdopted
 
 SHORT_ID_DIGITS = 32
+CHANGES_OF_POLICY = ("phase-ended", "phase-began", "book-adopted")
 
 
 class Decision(NamedTuple):
@@ -79,6 +80,8 @@ def decide(row: Row | None, record: Input, book: PolicyBook, at: int) -> Decisio
         InvariantBroken: an obligation was asked for a transition that the table does not have.
     """
     policy = book.policies.get(record.platform)
+    if policy is not None and not policy.enabled and not isinstance(record, Due | BookAdopted):
+        return Decision(row, changed=False, said=(), reasons=(reason("policy-off"),))
     before, forgotten = _forget(row, policy, record, at)
     effective_at = record.due if isinstance(record, Due) else at
     case = Case(before if before is not None else Row(), policy, at, effective_at)
@@ -111,6 +114,7 @@ def _take(case: Case, record: Input, before: Row | None) -> bool:
         case Due():
             return _fall_due(case, record)
         case BookAdopted():
+            case.because(reason("book-adopted", book=record.book))
             return True
         case _:
             assert_never(record)
@@ -341,9 +345,7 @@ def _close_what_fell(case: Case, record: Input) -> None:
     elif why == "waived":
         reasons = tuple(given for given in case.reasons if given["code"].startswith("waived"))
     else:
-        cause = tuple(given for given in case.reasons if given["code"] in ("phase-ended", "phase-began"))
-        if isinstance(record, BookAdopted):
-            cause = (reason("book-adopted", book=record.book),)
+        cause = tuple(given for given in case.reasons if given["code"] in CHANGES_OF_POLICY)
         reasons = case.because(reason(why), *cause)
     obligations.cancel(case, why, reasons)
 

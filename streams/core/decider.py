@@ -11,17 +11,17 @@ from typing import Any, Literal, Protocol
 from schemas import topics
 from schemas.account import Row, pack, row_hash, unpack
 from schemas.errors import InvariantBroken
-from schemas.instant import parse, text
+from schemas.instant import FOREVER, parse, text
 from schemas.journal import Cursor
 from schemas.outputs import time_text
 from schemas.policy import Policy, PolicyBook
 from schemas.reasons import reason
 from schemas.wire import assembled, canonical
 from streams.core.agenda import Agenda
-from streams.core.band import FOREVER, Band, band_of
+from streams.core.band import Band, band_of
 from streams.core.deadlines import KINDS, Due
 from streams.core.decide import BookAdopted, Input, cause_of, decide
-from streams.core.sealing import Published, Sealer, common_fields, raw, stage_of, status_of
+from streams.core.sealing import Published, Sealer, common_fields, raw, shown_stage, status_of
 
 Time = Literal["clock", "records"]
 Cause = dict[str, Any]
@@ -54,8 +54,6 @@ class Decider:
         self.time = time
         self.T = BEFORE_TIME
         self.book: PolicyBook | None = None
-        self._before: PolicyBook | None = None
-        """The book before the one that is adopted."""
         self.root = 0
         self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0))
         self.bands: dict[bytes, Band] = {}
@@ -147,7 +145,6 @@ class Decider:
             book: The book.
             cause: The record that brought it: topic, offset and hash.
         """
-        self._before = self.book
         self.use(book)
         self.note(
             None, {**cause, "tables": raw(canonical(book.tables))}, [reason("book-adopted", book=book.hash)]
@@ -181,17 +178,17 @@ class Decider:
             return
         decision = decide(unpack(packed) if packed is not None else None, record, self.book, self.T)
         policy = self.book.policies.get(record.platform)
+        shown = not decision.changed and self._shows_another_stage(policy, decision.row, record)
         if decision.changed:
             self._put(key, packed, decision.row)
+        if decision.changed or shown:
             self._statuses.append((key_text, decision.row, self.T, self.book))
-        elif decision.row is not None and isinstance(record, Due | BookAdopted):
-            self._show_stage(key_text, policy, decision.row, record)
         effective_at = record.due if isinstance(record, Due) else self.T
         if decision.changed or is_due:
             self.agenda.plan(self.book, key, decision.row, effective_at)
         if policy is not None and decision.row is not None:
             self.bands[key] = band_of(policy, decision.row)
-        if not decision.changed and not decision.said:
+        if not decision.changed and not decision.said and not shown:
             return
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
         common |= {"decided_at": text(self.T), "effective_at": text(effective_at), "cause": cause_of(record)}
@@ -201,18 +198,23 @@ class Decider:
             self.publish.setdefault(topic, []).append((key, value))
             outputs.append(raw(value))
         before = row_hash(key, packed).hex() if packed is not None else None
-        after = {"after": decision.row} if decision.changed else {}
+        after = {"after": decision.row} if decision.changed or shown else {}
         self.note(key_text, cause, list(decision.reasons), before=before, outputs=outputs, **after)
 
-    def _show_stage(self, key: str, policy: Policy | None, row: Row, record: Due | BookAdopted) -> None:
-        """Write a status where a phase or a book changes the stage alone: to or from confirming."""
-        before, was_at, now_at = policy, self.T, self.T
-        if isinstance(record, Due):
-            was_at, now_at = record.due - 1, record.due
-        elif self._before is not None:
-            before = self._before.policies.get(record.platform)
-        if self.book is not None and stage_of(before, row, was_at) != stage_of(policy, row, now_at):
-            self._statuses.append((key, row, self.T, self.book))
+    @staticmethod
+    def _shows_another_stage(policy: Policy | None, row: Row | None, record: Input) -> bool:
+        """Return whether a phase or a book that leaves a row as it is may change the stage that its status shows.
+
+        Only `confirming` comes and goes with time and policy alone. Such a decision is journaled with the
+        row unchanged, so that whoever goes on from the journal writes the same status.
+        """
+        if row is None or row.obligation is not None:
+            return False
+        if isinstance(record, BookAdopted):
+            return bool(row.sides) and not (row.displayed or row.waived)
+        if not isinstance(record, Due):
+            return False
+        return shown_stage(policy, row, record.due - 1) != shown_stage(policy, row, record.due)
 
     def note(
         self,

@@ -19,13 +19,12 @@ from schemas import topics
 from schemas.digest import digest_of
 from schemas.errors import InputError, InvariantBroken
 from schemas.inputs import ClockTicked, PolicyBookPublished
-from schemas.instant import DAY
+from schemas.instant import DAY, FOREVER
 from schemas.journal import Cursor, Run
 from schemas.outputs import time_text
 from schemas.policy import PolicyBook, book_from_tables
 from schemas.reasons import reason
 from schemas.wire import canonical, dead_letter, decode, decode_count
-from streams.core.band import FOREVER
 from streams.core.decider import BEFORE_TIME, Decider, Time, View
 from streams.core.sealing import Published, raw
 
@@ -162,10 +161,9 @@ class Fold:
         """
         if records and records[0].offset < self.positions[topic]:
             raise InvariantBroken(f"records of {topic} from before its position {self.positions[topic]}")
-        if self._unfinished is not None and self._unfinished.topic != topic:
-            raise InvariantBroken(
-                f"the record of {self._unfinished.topic} is unfinished, and {topic} is taken"
-            )
+        self._refuse_another(topic, records)
+        if topic == topics.BOOKS and self.has_decisions and self._unfinished is None:
+            yield self._cut(None)  # an entry's decisions are under one book
         first = index = 0
         while (index := self._next_awake(topic, records, index)) < len(records):
             before = len(self.decider.decisions)
@@ -184,6 +182,16 @@ class Fold:
                 first = index
                 yield self._cut(None)
         self._close_run(topic, records[first:], end)
+
+    def _refuse_another(self, topic: str, records: Sequence[Any]) -> None:
+        """Until an unfinished record is finished no other one is taken (rule 10)."""
+        unfinished = self._unfinished
+        if unfinished is None:
+            return
+        if unfinished.topic != topic or not records or records[0].offset != unfinished.offset:
+            raise InvariantBroken(
+                f"the record at {unfinished.topic} {unfinished.offset} is unfinished, and {topic} is taken"
+            )
 
     def finish(self, until: int) -> Iterator[Work]:
         """Move T to an instant without a record, deciding what is due on the way: the end of a history."""

@@ -158,6 +158,8 @@ def notify(case: Case, policy: Policy, phase: Phase, obligation_id: str, reasons
 
 def remind(case: Case) -> None:
     """Say that so many days are left; the reminder is planned no more."""
+    if not case.open.reminders:
+        raise InvariantBroken("a reminder of an obligation that has none to come")
     (_, days_left), *rest = case.open.reminders
     deadline_at = text(case.open.deadline_at)
     _change(case, "remind", reminders=tuple(rest))

@@ -66,7 +66,7 @@ def common_fields(platform: str, account_id: str, policy: Policy | None, book: s
     }
 
 
-def stage_of(policy: Policy | None, row: Row, at: int) -> str:
+def shown_stage(policy: Policy | None, row: Row, at: int) -> str:
     """Return the stage that `account-status` shows: of the open obligation, else waived, met, confirming, clear."""
     if row.obligation is not None:
         return row.obligation.stage
@@ -94,7 +94,7 @@ def status_of(key: str, policy: Policy | None, row: Row | None, at: int, entry: 
     status: dict[str, Any] = {
         "platform": platform,
         "account_id": account_id,
-        "stage": stage_of(policy, row, at),
+        "stage": shown_stage(policy, row, at),
         "measures": list(obligation.measures) if obligation is not None else [],
         "displayed": row.displayed,
         "as_of": text(at),

@@ -4,10 +4,12 @@ Read in this order:
 worker.py      one process: hooks of the Faust app, clock, policy books
 owner.py       one owned partition: performs the effects of the ledger's machines, feeds the fold in between
 intake.py      which records a partition takes next (ticks wait for what was there before them)
+performer.py   performs the effects that the ledger's machines name
 ports.py       what an owner may do with the world
 app.py         the Faust app: settings, one agent, what stops the process
 transport.py, consumer_thread.py, gates.py, fetched.py   runs of raw records instead of single messages
 rows.py        the rolling table as a Faust table of packed rows
+statuses.py    keeps account-status true
 log.py, journal.py, books.py, publish.py, topics.py, topic_specs.py   the broker outside of the group
 failpoints.py  where a test lets a worker die
 """

@@ -1,15 +1,18 @@
 """The policy books of the topic, read by every worker without a group (rule 23)."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from schemas import topics
-from schemas.errors import InputError, OperatorError
+from schemas.errors import InputError, OperatorError, TransportError
 from schemas.inputs import PolicyBookPublished
 from schemas.policy import PolicyBook, book_from_tables
 from schemas.wire import decode
 from streams.live.log import Log
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.5
 """How late a new book is seen. A book takes effect at a recorded point, so this is no matter of truth."""
@@ -43,7 +46,10 @@ class Books:
     async def follow(self) -> None:
         """Read new books for ever."""
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except TransportError as error:
+                log.warning("no look at the policy books: %s", error)
             await asyncio.sleep(POLL_S)
 
     def after(self, position: int) -> list[Any]:

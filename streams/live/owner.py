@@ -8,27 +8,20 @@ undone the next owner finishes.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from schemas import topics
-from schemas.account import pack, row_of_json
-from schemas.digest import digest_of
-from schemas.errors import AuditError, TransportError
 from schemas.instant import parse
 from schemas.journal import EntryContent, HeadPointer
-from schemas.outputs import TOPIC_OF_TYPE
-from schemas.wire import canonical
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
-from streams.core.sealing import headers_of, output_key, status_of
-from streams.journaling import draft_of, status_headers
+from streams.journaling import draft_of, follows_from, status_headers
 from streams.ledger import effects, root
 from streams.ledger.recovery import Assignment, Recovery
 from streams.ledger.step import Step
-from streams.live.failpoints import reach
-from streams.live.gates import Revoked
 from streams.live.intake import HOLD_RECORDS, AskEnds, Clocked, Merged, Piece
+from streams.live.performer import HEAD_KEY, Performer, View
 from streams.live.ports import Ports
 from streams.live.statuses import Seen, fingerprint
 
@@ -36,37 +29,10 @@ QUIET_S = 5.0
 """How long quiet records wait for a decision before they are journaled by themselves (rule 8): bounds
 what a takeover reads again, at one small entry of an idle partition per so many seconds."""
 
-RETRIES = 8
-RETRY_S = 0.2
-"""An effect whose outcome is unknown is done again after 0.2, 0.4, … s, some 50 s in all; then the worker stops."""
-
 HEARTBEATS_S = 1.5
 """One heartbeat of the group (1 s) and its answer: who stood still and lost the partition knows it by then."""
 
-HEAD_KEY = b"head"
-"""Under it the table keeps the head pointer. An account's key has a colon."""
-
 log = logging.getLogger(__name__)
-
-
-class View(Mapping[bytes, bytes]):
-    """The rows of a partition without the head pointer that lies beside them."""
-
-    def __init__(self, rows: Mapping[bytes, bytes]) -> None:
-        self._rows = rows
-
-    def __getitem__(self, key: bytes) -> bytes:
-        return self._rows[key]
-
-    def get(self, key: bytes, default: Any = None) -> Any:
-        """Return a packed row."""
-        return self._rows.get(key, default)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return (key for key in self._rows if key != HEAD_KEY)
-
-    def __len__(self) -> int:
-        return len(self._rows) - (HEAD_KEY in self._rows)
 
 
 class Owner:
@@ -106,7 +72,9 @@ class Owner:
         """Runs that arrived between the seek and the end of a recovery."""
         self._doubted: Seen = {}
         """Statuses in the topic that have to be compared with the rows."""
-        self._unwritten: set[bytes] = set()
+        self._told: set[bytes] | None = set()
+        """Keys of which we wrote a status ourselves, until what was there before us is compared."""
+        self._performer = Performer(partition, ports, time, is_ours=self._is_ours, pause=self._pause)
         self._books_to = 0
         self._ends: dict[str, int] = {}
 
@@ -130,12 +98,12 @@ class Owner:
             lost_allowed=self._lost_allowed,
         )
         recovery = Recovery(pointer, assignment)
-        ending = await self._perform(recovery)
+        ending = await self._performer.perform(recovery)
         if not isinstance(ending, effects.Ready):
             return False
         was_lost = (
             pointer is None and ending.head.n > 0
-        )  # no root differs there: all rows come from the journal
+        )  # then no root differed: all rows come from the journal
         if ending.rebuilt or was_lost:
             log.warning("partition %s: the table was rebuilt from the journal", self.partition)
         self._step = Step(ending, self._writer)
@@ -166,26 +134,8 @@ class Owner:
         return True
 
     def _effects_of(self, content: EntryContent, entry: int) -> tuple[effects.Rows, Mapping[str, Any]]:
-        """Return the rows and the records that follow from an accepted entry."""
-        rows: list[tuple[bytes, bytes | None]] = []
-        publish: dict[str, list[effects.Record]] = {}
-        for decision in content.decisions:
-            for output in decision["outputs"]:
-                topic = TOPIC_OF_TYPE[output["type"]]
-                publish.setdefault(topic, []).append(
-                    (output_key(output), canonical(output), headers_of(output))
-                )
-            if "dead" in decision:
-                publish.setdefault(topics.DEAD_LETTERS, []).append((None, canonical(decision["dead"]), ()))
-            if "after" in decision:
-                key = decision["key"]
-                row = row_of_json(decision["after"]) if decision["after"] is not None else None
-                rows.append((key.encode(), pack(row) if row is not None else None))
-                if content.book is not None and decision["T"] is not None:
-                    policy = self._ports.books.find(content.book).policies.get(key.partition(":")[0])
-                    status = status_of(key, policy, row, parse(decision["T"]), entry)
-                    publish.setdefault(topics.STATUS, []).append((*status, status_headers(self._writer)))
-        return tuple(rows), {topic: tuple(records) for topic, records in publish.items()}
+        book = self._ports.books.find(content.book) if content.book is not None else None
+        return follows_from(content, entry, book, self._writer)
 
     # Work ----------------------------------------------------------------------------------------
 
@@ -203,8 +153,17 @@ class Owner:
         """Look again: a book was published."""
         self._woken.set()
 
-    def doubt(self, seen: Seen) -> None:
-        """Compare these statuses of the topic with the rows, between two steps (rule 24)."""
+    def doubt(self, seen: Seen, *, late: bool) -> None:
+        """Compare these statuses of the topic with the rows, between two steps (rule 24).
+
+        Args:
+            seen: Per key the fingerprint of what stands in the topic.
+            late: A stranger wrote it after us. Otherwise it was there before us, and is of no matter
+                where we have written a newer one.
+        """
+        if not late:
+            told, self._told = self._told or set(), None
+            seen = {key: found for key, found in seen.items() if key not in told}
         self._doubted.update(seen)
         self._woken.set()
 
@@ -236,6 +195,7 @@ class Owner:
         """Take what arrives, for ever; or until somebody else owns the partition or `rest` was called."""
         loop = asyncio.get_running_loop()
         flushed_at = loop.time()
+        await self._finish_time()
         while not self._resting.is_set():
             self._take_books()
             await self._correct_statuses()
@@ -251,6 +211,14 @@ class Owner:
                 await self._wait(QUIET_S - (loop.time() - flushed_at) if self._fold.has_work else QUIET_S)
             if not self._fold.has_work:
                 flushed_at = loop.time()
+
+    async def _finish_time(self) -> None:
+        """Finish what the last owner left unfinished at the end of a history, where no record waits for it."""
+        unfinished = self._fold.unfinished
+        if unfinished is not None and unfinished.topic is None:
+            for work in self._fold.finish(self._fold.T):
+                await self._journal(work)
+            await self._journal(self._fold.last_cut())
 
     def _choose(self) -> Piece | AskEnds | None:
         assert self._intake is not None  # noqa: S101 - recover came first
@@ -297,16 +265,13 @@ class Owner:
         """Once everything up to the ends is taken: let T go to the end of a history, and journal all of it."""
         if self.at_end.is_set() or not self._has_reached_ends():
             return
-        if self._time == "records" and self._until is not None and self._has_rest(self._until):
+        if self._time == "records" and self._until is not None and self._until > self._fold.T:
             for work in self._fold.finish(self._until):
                 await self._journal(work)
             await self._journal(self._fold.last_cut())
         elif self._fold.has_work:
             await self._journal(self._fold.cut())
         self.at_end.set()
-
-    def _has_rest(self, until: int) -> bool:
-        return until > self._fold.T or self._fold.unfinished is not None
 
     def _has_reached_ends(self) -> bool:
         if isinstance(self._intake, Merged):
@@ -326,115 +291,13 @@ class Owner:
         if work is None:
             return
         self._step.begin(draft_of(self._fold, work, writer=self._writer))
-        ending = await self._perform(self._step)
+        ending = await self._performer.perform(self._step)
         if ending is not None:
             raise Superseded(str(ending))
         self._fold.settled()
+        if self._told is not None:
+            self._told.update(key for key, _ in work.publish.get(topics.STATUS, ()) if key is not None)
         self._ports.journaled(self.partition, work)
-
-    # Effects -------------------------------------------------------------------------------------
-
-    async def _perform(self, machine: Recovery | Step) -> effects.Effect | None:
-        """Do what a machine names until it names nothing or an ending; what failed is done again."""
-        tries = 0
-        while (effect := machine.effect) is not None and not isinstance(effect, effects.ENDINGS):
-            try:
-                await self._do(machine, effect)
-                tries = 0
-            except Revoked:
-                raise
-            except TransportError as error:
-                tries += 1
-                if tries > RETRIES:
-                    raise
-                log.warning("partition %s: %s; trying again", self.partition, error)
-                await asyncio.sleep(RETRY_S * 2 ** (tries - 1))
-                machine.unacked()
-        if isinstance(effect, effects.Stop):
-            raise AuditError(f"partition {self.partition}: {effect.message} [{effect.code}]")
-        return effect
-
-    async def _do(self, machine: Any, effect: effects.Effect) -> None:
-        ports, partition = self._ports, self.partition
-        match effect:
-            case effects.Append(raw):
-                reach("append.before")
-                offset = await ports.append(partition, raw)
-                reach("append.after")
-                machine.appended(offset)
-            case effects.ReadJournal(start, end):
-                found = await ports.log.read(topics.JOURNAL, partition, start, end)
-                records = [(record.offset, record.value) for record in found.records]
-                machine.journal_read(
-                    records, upto=found.upto, log_start=found.log_start, log_end=found.log_end
-                )
-            case effects.Publish(batches):
-                await ports.publish(partition, batches)
-                reach("publish.after")
-                machine.published()
-            case effects.WriteRows(rows):
-                await ports.rows.write(partition, rows)
-                reach("rows.after")
-                machine.rows_written()
-            case effects.WriteHead(pointer):
-                await ports.rows.write(partition, [(HEAD_KEY, pointer.encode())])
-                reach("head.after")
-                machine.head_written()
-            case effects.Commit(positions):
-                ports.accept(partition, dict(positions))
-                machine.committed()
-            case _:
-                await self._do_recovery(machine, effect)
-
-    async def _do_recovery(self, recovery: Recovery, effect: effects.Effect) -> None:
-        ports, partition = self._ports, self.partition
-        match effect:
-            case effects.ReadTails(output_topics):
-                recovery.tails_are(
-                    {topic: await ports.log.newest_seq(topic, partition) for topic in output_topics}
-                )
-            case effects.CheckInputs(inputs):
-                recovery.inputs_are([await self._find_input(expected) for expected in inputs])
-            case effects.ApplyRows(rows):
-                ports.rows.apply(partition, rows)
-                self._unwritten.update(key for key, _ in rows)
-                recovery.rows_applied()
-            case effects.Rebuild(reason):
-                log.error("partition %s: %s", partition, reason)
-                self._unwritten.update(key for key in ports.rows.partition(partition) if key != HEAD_KEY)
-                ports.rows.clear(partition)
-                recovery.cleared()
-            case effects.ComputeRoot():
-                recovery.root_is(root.of_rows(View(ports.rows.partition(partition)).items()))
-            case effects.BackOff(voids):
-                log.warning("partition %s: the takeover was void for the %s. time", partition, voids)
-                await self._pause(RETRY_S * min(voids, 10))
-                recovery.still_mine(self._is_ours())
-            case effects.WriteApplied():
-                rows_now = ports.rows.partition(partition)
-                await ports.rows.write(
-                    partition, [(key, rows_now.get(key)) for key in sorted(self._unwritten)]
-                )
-                self._unwritten.clear()
-                reach("rows.after")
-                recovery.rows_written()
-            case effects.Seek(positions):
-                await ports.seek(partition, dict(positions), self._time)
-                recovery.sought()
-            case _:
-                raise AuditError(f"partition {partition}: nobody can do {effect!r:.80}")
-
-    async def _find_input(self, expected: effects.InputExpected) -> effects.InputFound:
-        """Ask the broker what it has of one input, and read the last run again."""
-        ports, run, digest = self._ports, expected.last_run, None
-        if run is not None and run.digest is not None:
-            found = await ports.log.read(expected.topic, self.partition, run.start, run.end)
-            if found.log_start <= run.start and found.upto >= run.end:
-                digest = digest_of(found.records, with_time=expected.topic == topics.CLOCK)
-        bounds = await ports.log.bounds([expected.topic], self.partition)
-        log_start, log_end = bounds[expected.topic]
-        topic_id = await ports.topic_id(expected.topic)
-        return effects.InputFound(expected.topic, topic_id, log_start, log_end, digest)
 
 
 class Superseded(Exception):

@@ -28,6 +28,9 @@ Seen = dict[bytes, bytes]
 """Per key the fingerprint of a status that stands in the topic."""
 
 
+Compare = Callable[[int, Seen, bool], None]
+
+
 def fingerprint(value: bytes | None) -> bytes:
     """Return a short hash of the state that a status tells, of nothing for a tombstone or what is no status."""
     try:
@@ -78,12 +81,10 @@ class StatusTails:
         bootstrap: `host:port`, more separated by commas.
         prefix: Before each topic's short name.
         writer: The nonce of this process.
-        compare: Told the partition and what has to be compared with its rows.
+        compare: Told the partition, what has to be compared with its rows, and whether a stranger wrote it late.
     """
 
-    def __init__(
-        self, bootstrap: str, prefix: str, writer: str, compare: Callable[[int, Seen], None]
-    ) -> None:
+    def __init__(self, bootstrap: str, prefix: str, writer: str, compare: Compare) -> None:
         self._name = topics.full_name(topics.STATUS, prefix)
         self._writer = writer
         self._compare = compare
@@ -137,13 +138,13 @@ class StatusTails:
         found = await consumer.getmany(timeout_ms=POLL_MS)
         for place, records in found.items():
             for record in records if place.partition in self._tails and not self._moved else ():
-                self._report(place.partition, self._tails[place.partition].see(record))
+                self._report(place.partition, self._tails[place.partition].see(record), late=True)
                 self._next[place.partition] = record.offset + 1
         for number in [] if self._moved else list(self._tails):
             position = await consumer.position(TopicPartition(self._name, number))
             if number in self._tails:
-                self._report(number, self._tails[number].reach(position))
+                self._report(number, self._tails[number].reach(position), late=False)
 
-    def _report(self, partition: int, seen: Seen) -> None:
+    def _report(self, partition: int, seen: Seen, *, late: bool) -> None:
         if seen:
-            self._compare(partition, seen)
+            self._compare(partition, seen, late)

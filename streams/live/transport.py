@@ -120,7 +120,6 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Yield one message per partition and poll; changelog runs are applied to their table right here."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        generation = self.app.consumer_generation_id
         try:
             runs = cast(list[Run], await self._getmany(None, timeout))
             for run in runs:
@@ -129,12 +128,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     # Of whatever generation: a poll of the old one may have drained the new assignment, and
                     # what is dropped here never comes again. The recovery knows what it waits for.
                     self.app.tables.recovery.apply(tp, run)
-                elif (
-                    self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id
-                ):
-                    return  # a revocation began: all gates are shut
-                else:
-                    yield tp, _message(run, tp, generation)
+                elif self.flow_active and not self.should_stop and self.gates.open.get(tp) is run.gate:
+                    # Of whatever generation, too, as long as its gate is open: a hole would stop the worker.
+                    yield tp, _message(run, tp, self.app.consumer_generation_id)
         except (TransportError, InvariantBroken) as error:
             await self.app.halt(error)
             raise

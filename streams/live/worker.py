@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import topics
-from schemas.errors import OperatorError
+from schemas.errors import OperatorError, TransportError
 from schemas.instant import SECOND, text
 from schemas.wire import canonical
 from streams.core.decider import Time
@@ -108,6 +108,7 @@ class Worker:
 
     async def after_recovery(self, partitions: set[int]) -> None:
         """Take over every partition of a new assignment, then let its owner work."""
+        log.info("the group gives us the partitions %s", sorted(partitions))
         ports = await self._connect()
         settings = self.settings
         owners = [
@@ -229,15 +230,19 @@ class Worker:
             now = wall.time_ns() // 1000
             value = canonical({"at": text(now)})
             producer = self.app.producer._producer
-            await asyncio.gather(
-                *(send_in_order(producer, name, number, [(None, value, [])]) for number in list(self.owners))
+            sends = (
+                send_in_order(producer, name, number, [(None, value, [])]) for number in list(self.owners)
             )
+            try:
+                await asyncio.gather(*sends)
+            except TransportError as error:
+                log.warning("no tick: %s", error)  # the next one carries the time as well
             await asyncio.sleep(TICK_S - (now % SECOND) / SECOND * TICK_S)
 
-    def _doubt(self, partition: int, seen: Seen) -> None:
+    def _doubt(self, partition: int, seen: Seen, late: bool) -> None:
         owner = self.owners.get(partition)
         if owner is not None:
-            owner.doubt(seen)
+            owner.doubt(seen, late=late)
 
     def _wake(self) -> None:
         for owner in self.owners.values():

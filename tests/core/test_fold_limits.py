@@ -117,3 +117,18 @@ def test_a_status_follows_when_a_book_alone_changes_the_stage():
     partition = Partition("records").take(stream.records).cut()
     stages = [msgspec.json.decode(value)["stage"] for _, value in partition.published[topics.STATUS]]
     assert stages == ["confirming", "clear"]
+
+
+def test_resumed_in_an_adoption_it_writes_the_same_statuses():
+    first = policy_tables(confirm={"dwell_days": 5})
+    second = policy_tables(confirm={"dwell_days": 5}, phase=[phase_tables(subjects=["law"])])
+    stream = begun("clock", first)
+    stream.add(count_of(at=day(-6)), count_of(account_id="acc-b"))  # in grace, and confirming
+    book = stream.book(second)
+    with entries_of(TINY):
+        stopped = Partition("clock").take(stream.records).cut()
+    place = next(n for n, work in enumerate(stopped.works) if work.after)
+    resumed = Partition.resumed(stopped.stands[place], "clock", {book.hash: book}).take(stream.records).cut()
+    rest = [record for work in stopped.works[place + 1 :] for record in work.publish.get(topics.STATUS, ())]
+    assert [key for key, _ in rest] == [b"weibo:acc-b"]
+    assert [key for key, _ in resumed.published.get(topics.STATUS, [])] == [key for key, _ in rest]

@@ -226,7 +226,8 @@ def test_a_record_comes_to_a_decision_only_as_an_event_of_the_agent_or_as_a_book
     assert calls("Fold") == {("owner", "Owner.recover")}
     assert calls("_fold.take") == {("owner", "Owner._take")}
     assert calls("_take") == {("owner", "Owner.work"), ("intake", "Merged.next")}
-    assert calls("_fold.finish") == {("owner", "Owner._finish_history")}
+    ends = {("owner", "Owner._finish_history"), ("owner", "Owner._finish_time")}
+    assert calls("_fold.finish") == ends
 
 
 def test_nothing_live_decides_by_itself():
@@ -243,8 +244,8 @@ def test_nothing_live_decides_by_itself():
 def test_rows_leave_only_through_the_table():
     """Only `Rows.write` sends to the changelog, only an owner calls it, and Faust's own ways are shut."""
     assert calls("rows.write", "_ports.rows.write") == {
-        ("owner", "Owner._do"),
-        ("owner", "Owner._do_recovery"),
+        ("performer", "Performer._do"),
+        ("performer", "Performer._do_recovery"),
     }
     sends = calls("send_in_order")
     assert sends == {

@@ -14,7 +14,7 @@ from schemas import instant, topics
 from schemas.dead_letters import CODE_OF_KIND, CODES
 from schemas.errors import InputError
 from schemas.inputs import FACTS, ClockTicked, FactOfNoType, FollowerCount, FollowerCountChanged, PolicyBook
-from schemas.wire import FOREVER, dead_letter, decode, sha256_hex
+from schemas.wire import dead_letter, decode, sha256_hex
 
 PLATFORMS = {"weibo", "douyin"}
 KEY = b"weibo:acc-a"
@@ -26,7 +26,7 @@ RULING = {**FACT, "type": "adjudication-made", "reason_code": "r"}
 CASES = Path(__file__).parents[3] / "shared" / "acceptance" / "cases"
 
 
-def code(topic, value, key=KEY, platforms=PLATFORMS, latest=FOREVER):
+def code(topic, value, key=KEY, platforms=PLATFORMS, latest=instant.FOREVER):
     """Return why a value is refused, "read" if it is not; nothing of it may be in the error."""
     raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
     error = None

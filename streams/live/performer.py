@@ -1,0 +1,183 @@
+"""Performs the effects that the ledger's machines name, one after the other, and tells them what came of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+from schemas import topics
+from schemas.digest import digest_of
+from schemas.errors import AuditError, TransportError
+from streams.core.decider import Time
+from streams.ledger import effects, root
+from streams.ledger.recovery import Recovery
+from streams.ledger.step import Step
+from streams.live.failpoints import reach
+from streams.live.gates import Revoked
+from streams.live.ports import Ports
+
+RETRIES = 8
+RETRY_S = 0.2
+"""An effect whose outcome is unknown is done again after 0.2, 0.4, … s, some 50 s in all; then the worker stops."""
+
+HEAD_KEY = b"head"
+"""Under it the table keeps the head pointer. An account's key has a colon."""
+
+log = logging.getLogger(__name__)
+
+
+class View(Mapping[bytes, bytes]):
+    """The rows of a partition without the head pointer that lies beside them."""
+
+    def __init__(self, rows: Mapping[bytes, bytes]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._rows[key]
+
+    def get(self, key: bytes, default: Any = None) -> Any:
+        """Return a packed row."""
+        return self._rows.get(key, default)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (key for key in self._rows if key != HEAD_KEY)
+
+    def __len__(self) -> int:
+        return len(self._rows) - (HEAD_KEY in self._rows)
+
+
+class Performer:
+    """The hands of one owner.
+
+    Args:
+        partition: Its number.
+        ports: The broker, the table and the policy books.
+        time: What moves T: which inputs are read.
+        is_ours: Whether the group still gives the partition to this worker.
+        pause: Waits, but no longer than until the owner has to rest.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        ports: Ports,
+        time: Time,
+        *,
+        is_ours: Callable[[], bool],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._partition = partition
+        self._ports = ports
+        self._time: Time = time
+        self._is_ours = is_ours
+        self._pause = pause
+        self._unwritten: set[bytes] = set()
+        """Rows that a recovery changed in the view and not yet in the changelog."""
+
+    async def perform(self, machine: Recovery | Step) -> effects.Effect | None:
+        """Do what a machine names until it names nothing or an ending; what failed is done again.
+
+        Raises:
+            AuditError: the machine stops: a human has to look.
+            Revoked: the partition was given away meanwhile.
+            TransportError: the broker did not do its part for too long.
+        """
+        tries = 0
+        while (effect := machine.effect) is not None and not isinstance(effect, effects.ENDINGS):
+            try:
+                await self._do(machine, effect)
+                tries = 0
+            except Revoked:
+                raise
+            except TransportError as error:
+                tries += 1
+                if tries > RETRIES:
+                    raise
+                log.warning("partition %s: %s; trying again", self._partition, error)
+                await asyncio.sleep(RETRY_S * 2 ** (tries - 1))
+                machine.unacked()
+        if isinstance(effect, effects.Stop):
+            raise AuditError(f"partition {self._partition}: {effect.message} [{effect.code}]")
+        return effect
+
+    async def _do(self, machine: Any, effect: effects.Effect) -> None:
+        ports, partition = self._ports, self._partition
+        match effect:
+            case effects.Append(raw):
+                reach("append.before")
+                offset = await ports.append(partition, raw)
+                reach("append.after")
+                machine.appended(offset)
+            case effects.ReadJournal(start, end):
+                found = await ports.log.read(topics.JOURNAL, partition, start, end)
+                records = [(record.offset, record.value) for record in found.records]
+                machine.journal_read(
+                    records, upto=found.upto, log_start=found.log_start, log_end=found.log_end
+                )
+            case effects.Publish(batches):
+                await ports.publish(partition, batches)
+                reach("publish.after")
+                machine.published()
+            case effects.WriteRows(rows):
+                await ports.rows.write(partition, rows)
+                reach("rows.after")
+                machine.rows_written()
+            case effects.WriteHead(pointer):
+                await ports.rows.write(partition, [(HEAD_KEY, pointer.encode())])
+                reach("head.after")
+                machine.head_written()
+            case effects.Commit(positions):
+                ports.accept(partition, dict(positions))
+                machine.committed()
+            case _:
+                await self._do_recovery(machine, effect)
+
+    async def _do_recovery(self, recovery: Recovery, effect: effects.Effect) -> None:
+        ports, partition = self._ports, self._partition
+        match effect:
+            case effects.ReadTails(output_topics):
+                recovery.tails_are(
+                    {topic: await ports.log.newest_seq(topic, partition) for topic in output_topics}
+                )
+            case effects.CheckInputs(inputs):
+                recovery.inputs_are([await self._find_input(expected) for expected in inputs])
+            case effects.ApplyRows(rows):
+                ports.rows.apply(partition, rows)
+                self._unwritten.update(key for key, _ in rows)
+                recovery.rows_applied()
+            case effects.Rebuild(reason):
+                log.error("partition %s: %s", partition, reason)
+                self._unwritten.update(key for key in ports.rows.partition(partition) if key != HEAD_KEY)
+                ports.rows.clear(partition)
+                recovery.cleared()
+            case effects.ComputeRoot():
+                recovery.root_is(root.of_rows(View(ports.rows.partition(partition)).items()))
+            case effects.BackOff(voids):
+                log.warning("partition %s: the takeover was void for the %s. time", partition, voids)
+                await self._pause(RETRY_S * min(voids, 10))
+                recovery.still_mine(self._is_ours())
+            case effects.WriteApplied():
+                rows_now = ports.rows.partition(partition)
+                await ports.rows.write(
+                    partition, [(key, rows_now.get(key)) for key in sorted(self._unwritten)]
+                )
+                self._unwritten.clear()
+                reach("rows.after")
+                recovery.rows_written()
+            case effects.Seek(positions):
+                await ports.seek(partition, dict(positions), self._time)
+                recovery.sought()
+            case _:
+                raise AuditError(f"partition {partition}: nobody can do {effect!r:.80}")
+
+    async def _find_input(self, expected: effects.InputExpected) -> effects.InputFound:
+        """Ask the broker what it has of one input, and read the last run again."""
+        ports, run, digest = self._ports, expected.last_run, None
+        if run is not None and run.digest is not None:
+            found = await ports.log.read(expected.topic, self._partition, run.start, run.end)
+            if found.log_start <= run.start and found.upto >= run.end:
+                digest = digest_of(found.records, with_time=expected.topic == topics.CLOCK)
+        bounds = await ports.log.bounds([expected.topic], self._partition)
+        log_start, log_end = bounds[expected.topic]
+        topic_id = await ports.topic_id(expected.topic)
+        return effects.InputFound(expected.topic, topic_id, log_start, log_end, digest)

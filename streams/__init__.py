@@ -8,5 +8,6 @@ ledger/     the journal: chain, step and recovery as machines without I/O
 live/       a Faust worker: transport, table, clock, and the owner that performs what the machines name
 policies/   policy files and their loader
 replay, verify, verify_inputs, journaling   the same decisions offline, and the audit
-broker*     a local Kafka;  cli   the commands
+explain/    why an account stands as it stands
+broker/     a local Kafka;  cli/   the commands
 """

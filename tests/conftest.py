@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import OperatorError
-from streams import broker as local
-from streams.broker_jars import fetch_jars
+from streams.broker import local
+from streams.broker.jars import fetch_jars
 
 
 @pytest.fixture(scope="session")

@@ -24,10 +24,9 @@ from schemas.outputs import OF_TYPE
 from schemas.policy_leaves import Status
 from schemas.reasons import CLAUSES, REASONS
 from schemas.wire import canonical, sha256_hex
-from streams import cli
+from streams.cli import app as cli
 from streams.core.deadlines import KINDS
-from streams.explain import OVERDUE, explain, parse_at
-from streams.explain_clauses import (
+from streams.explain.clauses import (
     CLAUSES_OF_OUTPUT,
     SURENESS,
     UNSOURCED,
@@ -37,8 +36,9 @@ from streams.explain_clauses import (
     leaf_of,
     written,
 )
-from streams.explain_screen import WIDEST, screen
-from streams.explain_words import CAUSES, OUTPUTS
+from streams.explain.explanation import OVERDUE, explain, parse_at
+from streams.explain.screen import WIDEST, screen
+from streams.explain.words import CAUSES, OUTPUTS
 from streams.policies.load import load_book
 from streams.replay import replay
 from streams.verify import read_journal

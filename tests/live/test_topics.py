@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas import topics as names
 from schemas.errors import OperatorError
-from streams.broker import Broker
+from streams.broker.local import Broker
 from streams.live import topics
 from streams.live.topic_specs import MIB
 

@@ -17,7 +17,7 @@ from streams.core.agenda import Agenda
 from streams.core.deadlines import Due
 from streams.core.decide import Decision, decide
 from streams.core.sealing import shown_stage
-from streams.explain_needs import Need, needs_of, record_of
+from streams.explain.needs import Need, needs_of, record_of
 
 LARGEST_COMBINATION = 4
 """Of needs with an effect together: one for each kind but the answer, which begins no duty."""

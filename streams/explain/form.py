@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from streams.explain_clauses import Clause
-from streams.explain_lift import Change
+from streams.explain.clauses import Clause
+from streams.explain.lift import Change
 
 Watched = Literal["now", "no-more", "not-yet", "never"]
 """Whether the account has a row; `no-more`: it was forgotten; `not-yet`: it gets one later in the journal."""

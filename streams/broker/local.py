@@ -2,7 +2,7 @@
 
 The node runs detached, in a session of its own. Its data directory holds `broker.json` (pid and ports),
 `broker.properties`, `broker.log`, and the data: `data`, or `ephemeral`, which `down` deletes. What it is
-made of (a Java, the jars) is the business of `broker_jars.py`, processes and ports of `broker_process.py`.
+made of (a Java, the jars) is the business of `jars.py`, processes and ports of `process.py`.
 """
 
 import base64
@@ -21,8 +21,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import OperatorError
-from streams.broker_jars import KAFKA_VERSION, fetch_jars, find_java, find_maven, locked
-from streams.broker_process import detach, end, free_port, is_alive, is_free, is_open
+from streams.broker.jars import KAFKA_VERSION, fetch_jars, find_java, find_maven, locked
+from streams.broker.process import detach, end, free_port, is_alive, is_free, is_open
 
 __all__ = ["DEFAULT_DATA_DIR", "Broker", "Status", "down", "find_java", "find_maven", "kill", "status", "up"]
 

@@ -11,8 +11,8 @@ from schemas.policy import Phase, Policy
 from streams.core.deadlines import phase_bounds
 from streams.core.scope import WHOLE, covers, dwell_end, is_below, phases_in_force
 from streams.core.sealing import shown_stage
-from streams.explain_form import PhaseNow, State
-from streams.explain_journal import Told
+from streams.explain.form import PhaseNow, State
+from streams.explain.journal import Told
 
 
 def state_of(policy: Policy | None, row: Row, at: int, since: int) -> State:

@@ -17,7 +17,7 @@ from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook, book_from_tables
 from schemas.reasons import REASONS
 from streams.core.decider import BEFORE_TIME
-from streams.explain_words import cause_words
+from streams.explain.words import cause_words
 from streams.ledger.chain import GENESIS, judge
 
 VERIFY = "Run `nameplate verify` on this journal; nothing of it was explained."

@@ -1,14 +1,6 @@
 """Why an account stands as it stands: its decisions as sentences, the clauses behind them, what would lift them.
 
 Pure: entries of a journal in, an `Explanation` out.
-
-- explain_journal   what the journal says of the account
-- explain_state     the account and the phases at the instant
-- explain_words     sentences
-- explain_clauses   leaves of the policy and their sources
-- explain_lift      what would change it, and what changes it by itself; explain_needs asks the questions
-- explain_form      what is said; its names are those of the JSON form
-- explain_screen    how it looks
 """
 
 import re
@@ -23,12 +15,12 @@ from schemas.journal import EntryContent
 from schemas.policy import Phase, Policy
 from streams.core.decider import BEFORE_TIME
 from streams.core.sealing import shown_stage
-from streams.explain_clauses import Circumstances, Clauses
-from streams.explain_form import Ahead, Decided, Explanation, PhaseNow, Sentence, State, Watched
-from streams.explain_journal import Taken, Told, read
-from streams.explain_lift import Change, Situation, Step, ahead, changes_of
-from streams.explain_state import phase_now, since, state_of
-from streams.explain_words import moment, number, output_words, reason_words
+from streams.explain.clauses import Circumstances, Clauses
+from streams.explain.form import Ahead, Decided, Explanation, PhaseNow, Sentence, State, Watched
+from streams.explain.journal import Taken, Told, read
+from streams.explain.lift import Change, Situation, Step, ahead, changes_of
+from streams.explain.state import phase_now, since, state_of
+from streams.explain.words import moment, number, output_words, reason_words
 
 OVERDUE = "It is due, and will be decided with the next tick."
 """Of what fell due between two ticks."""

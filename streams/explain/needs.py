@@ -17,7 +17,7 @@ from schemas.instant import DAY, after, text
 from schemas.policy import Policy
 from schemas.wire import canonical, decode
 from streams.core.decide import Input
-from streams.explain_words import number, percent, profile_words
+from streams.explain.words import number, percent, profile_words
 
 Kind = Literal["profile", "display", "answer", "adjudication", "count"]
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from schemas.errors import OperatorError
 
 KAFKA_VERSION = "4.3.1"
-"""That of broker-pom.xml, where Maven reads it; a test holds them equal."""
+"""That of pom.xml, where Maven reads it; a test holds them equal."""
 JAVA_MIN = 17
 CACHE_VARIABLE = "NAMEPLATE_CACHE"
 
 FETCH_S = 600
 """44 MB of jars: 5 s on a good line, and a slow line may take its time."""
 
-_POM = Path(__file__).with_name("broker-pom.xml")
+_POM = Path(__file__).with_name("pom.xml")
 _OFFLINE = "Without Kafka, this works at once: nameplate replay FILE --out DIR"
 _INSTALL = "Install it (Debian: apt-get install openjdk-17-jre-headless maven) and type the command again. "
 

@@ -15,10 +15,10 @@ from rich.text import Text
 
 from schemas.account import UNKNOWN_PROFILE
 from schemas.instant import SECOND, parse
-from streams.explain_clauses import Clause
-from streams.explain_form import Ahead, Decided, Explanation, PhaseNow, State
-from streams.explain_lift import Change, Effect
-from streams.explain_words import OPS, listed, moment, number, profile_words, readable, span
+from streams.explain.clauses import Clause
+from streams.explain.form import Ahead, Decided, Explanation, PhaseNow, State
+from streams.explain.lift import Change, Effect
+from streams.explain.words import OPS, listed, moment, number, profile_words, readable, span
 
 WIDEST = 110
 """Columns of a sentence that is still read with ease; a wider terminal stays empty on the right."""

@@ -1,0 +1,234 @@
+"""Commands that need a broker."""
+
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs: Faust takes its time
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from schemas.errors import OperatorError
+from schemas.topics import DEFAULT_PREFIX
+from streams.cli.app import (
+    LOCAL,
+    Bootstrap,
+    Files,
+    Format,
+    Prefix,
+    app,
+    broker,
+    err,
+    journal,
+    listed,
+    out,
+    policy,
+    topics,
+)
+
+Data = Annotated[Path, typer.Option(help="Where the broker keeps its data.")]
+DATA = Path(".nameplate/broker")
+
+
+@app.command()
+def publish(
+    files: Files,
+    bootstrap: Bootstrap = LOCAL,
+    prefix: Prefix = DEFAULT_PREFIX,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="At most so many lines a second.")] = None,
+) -> None:
+    """Put replay files into the topics, in order, each line acknowledged."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from streams.live.publish import publish as run
+    from streams.replay_files import read_lines
+
+    lines = list(read_lines(files))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        bar = progress.add_task("acknowledged", total=len(lines))
+        sent = asyncio.run(
+            run(bootstrap, prefix, lines, rate=rate, done=lambda count: progress.advance(bar, count))
+        )
+    out.print(f"{sent} lines acknowledged")
+
+
+@app.command()
+def worker(
+    bootstrap: Bootstrap = LOCAL,
+    prefix: Prefix = DEFAULT_PREFIX,
+    group: Annotated[
+        str, typer.Option(envvar="NAMEPLATE_GROUP", help="Workers of one group share the work.")
+    ] = "nameplate",
+    time: Annotated[
+        Literal["wall", "records"],
+        typer.Option(help="What moves the time: ticks, or the records of a whole history."),
+    ] = "wall",
+    until: Annotated[
+        str | None, typer.Option(help="Where the time goes at the end of a history, RFC 3339.")
+    ] = None,
+    stop_at_end: Annotated[
+        bool, typer.Option("--stop-at-end", help="End when all that was there is taken.")
+    ] = False,
+    session: Annotated[
+        float, typer.Option(help="Seconds of silence after which the group drops a worker.")
+    ] = 6.0,
+    lost: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TOPIC:PARTITION:POSITION", help="Journal that records from here on are lost."),
+    ] = None,
+) -> None:
+    """Run one worker; any number may run side by side."""
+    from streams.live.worker import Worker, WorkerSettings
+    from streams.replay import parse_until
+
+    if until is not None and time == "wall":
+        raise OperatorError("--until is for --time records: wall time ends nowhere. Leave one of them out.")
+    logging.basicConfig(
+        level=os.environ.get("NAMEPLATE_LOG", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    mode_services = (
+        "app",
+        "consumer_thread",
+        "rows",
+        "transport",
+    )  # they tell every start and stop of a part
+    for noisy in ("aiokafka", "faust", "mode", *(f"streams.live.{name}" for name in mode_services)):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    settings = WorkerSettings(
+        bootstrap,
+        prefix,
+        group=f"{prefix}{group}",
+        time="clock" if time == "wall" else "records",
+        until=parse_until(until),
+        stop_at_end=stop_at_end,
+        session_s=session,
+        lost_allowed=dict(map(_lost, lost or [])),
+    )
+    raise typer.Exit(Worker(settings).run())
+
+
+@broker.command("up")
+def broker_up(
+    data: Data = DATA,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="9092")] = 9092,
+    ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Start empty.")] = False,
+) -> None:
+    """Start a local Kafka and wait until it answers; its data stay when it goes down."""
+    from streams.broker.local import up
+
+    found = up(data, port=port, ephemeral=ephemeral, say=err.print)
+    out.print(f"up at {found.bootstrap} (pid {found.pid}, data in {found.data_dir})")
+
+
+@broker.command("down")
+def broker_down(data: Data = DATA) -> None:
+    """Stop the local Kafka."""
+    from streams.broker.local import down
+
+    down(data)
+    out.print("down")
+
+
+@broker.command("status")
+def broker_status(data: Data = DATA, listing: Format = "table") -> None:
+    """Say whether the local Kafka is up, and where."""
+    from streams.broker.local import status
+
+    found = status(data)
+    rows = [("up" if found.up else "down", found.bootstrap or "", found.pid or "")]
+    listed(listing, ("status", "bootstrap", "pid"), rows)
+
+
+Partitions = Annotated[
+    int, typer.Option(min=1, help="How many, for ever: a journaled stream keeps its count.")
+]
+
+
+@topics.command("plan")
+def topics_plan(
+    partitions: Partitions = 4,
+    bootstrap: Bootstrap = LOCAL,
+    prefix: Prefix = DEFAULT_PREFIX,
+    listing: Format = "table",
+) -> None:
+    """Show what would be made or changed."""
+    from streams.live.topics import plan, wanted
+
+    _list_changes(listing, plan(bootstrap, wanted(prefix, partitions)))
+
+
+@topics.command("apply")
+def topics_apply(
+    partitions: Partitions = 4,
+    bootstrap: Bootstrap = LOCAL,
+    prefix: Prefix = DEFAULT_PREFIX,
+    listing: Format = "table",
+) -> None:
+    """Make and change the topics until they are as planned."""
+    from streams.live.topics import apply, wanted
+
+    _list_changes(listing, apply(bootstrap, wanted(prefix, partitions)))
+
+
+@policy.command("publish")
+def policy_publish(
+    directory: Annotated[
+        Path | None, typer.Argument(help="Directory of policy files.", show_default="the shipped book")
+    ] = None,
+    bootstrap: Bootstrap = LOCAL,
+    prefix: Prefix = DEFAULT_PREFIX,
+) -> None:
+    """Put a book into the policy-book topic; workers adopt it at a recorded point of each partition."""
+    from schemas.wire import canonical
+    from streams.live.publish import publish as run
+    from streams.policies.load import load_book, shipped_book_dir
+    from streams.replay_files import Line
+
+    book = load_book(directory or shipped_book_dir())
+    value = canonical({"book": book.tables, "hash": book.hash})
+    line = Line(file="policy publish", number=1, topic="policy-book", value=value, key=None)
+    asyncio.run(run(bootstrap, prefix, [line], rate=None, done=lambda _: None))
+    out.print(f"published {len(book.policies)} policies, book {book.hash}")
+
+
+@journal.command("export")
+def journal_export(
+    file: Annotated[Path, typer.Argument(help="Where to write the entries, one a line.")],
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this one.", show_default="all")] = None,
+    bootstrap: Bootstrap = LOCAL,
+    prefix: Prefix = DEFAULT_PREFIX,
+) -> None:
+    """Write the accepted entries as JSON Lines."""
+    from streams.live.journal import read_journals
+
+    raws = asyncio.run(read_journals(bootstrap, prefix, partition))
+    file.write_bytes(b"".join(raw + b"\n" for raw in raws))
+    out.print(f"{len(raws)} entries in {file}")
+
+
+def _lost(said: str) -> tuple[tuple[str, int], int]:
+    topic, _, numbers = said.partition(":")
+    partition, _, position = numbers.partition(":")
+    if not (partition.isdecimal() and position.isdecimal()):
+        raise OperatorError(
+            f"--lost {said}: write it as the worker's message does, TOPIC:PARTITION:POSITION."
+        )
+    return (topic, int(partition)), int(position)
+
+
+def _list_changes(listing: Literal["table", "json"], changes: Iterable[Any]) -> None:
+    rows = []
+    for change in changes:
+        settings = {name: value for name, _, value in change.settings}
+        if listing == "table":  # what a new topic is made with is as long as it is dull
+            settings = {} if change.kind == "create" else settings
+        said: Any = settings if listing == "json" else ", ".join(map("=".join, settings.items()))
+        rows.append((change.kind, change.spec.name, change.spec.partitions, said))
+    listed(listing, ("change", "topic", "partitions", "settings"), rows)

@@ -92,8 +92,12 @@ def run(scenario: Scenario, directory: Path, partitions: int) -> Telling:
         if decision["key"] is not None
     ]
     names = (*topics.OUTPUTS, topics.STATUS, topics.DEAD_LETTERS)
-    files = {name: [json.loads(line) for line in (out / f"{name}.jsonl").open()] for name in names}
+    files = {name: _records(out / f"{name}.jsonl") for name in names}
     return Telling(decided, files)
+
+
+def _records(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
 # Outputs ---------------------------------------------------------------------------------------------

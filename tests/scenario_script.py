@@ -13,6 +13,8 @@ from scenario_expected import Expected, Silence, Status, read_expected, read_sil
 from scenario_policies import IN_PHASE, OF_PHASE, WHERE, tables_of
 from scenario_words import PLATFORM, ScenarioMistake, Who, Words
 
+from schemas.instant import parse
+
 
 class Scenario(NamedTuple):
     """A story with all that belongs to it."""
@@ -162,11 +164,21 @@ def _events(source: _Source, books: dict[str, Any]) -> tuple[list[dict[str, Any]
         elif words.took("tick"):
             lines.append({"topic": "clock", "value": {"at": at}})
         elif words.took("book"):
+            if at != (now := _now(lines)):
+                words.refuse(f"a book has no instant of its own: it is adopted at T, which is {now} here.")
             lines.append({"book": words.one_of("book of this scenario", books)})
         else:
             lines.append(_record(words, at, f"e{words.number}"))
         words.end("an event")
     return lines, until
+
+
+def _now(lines: list[dict[str, Any]]) -> str:
+    """Return T: the last tick, or the latest instant of the records so far."""
+    values = [line["value"] for line in lines if "value" in line]
+    ticks = [value["at"] for value in values if "at" in value]
+    own = [value.get("observed_at") or value.get("occurred_at") for value in values if "at" not in value]
+    return max(ticks or own, key=parse, default="before all time")
 
 
 def _record(words: Words, at: str, event_id: str) -> dict[str, Any]:

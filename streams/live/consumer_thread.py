@@ -55,13 +55,12 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         """Keep aiokafka from fetching batch topics of which nobody said yet where to begin."""
         self._ensure_consumer().pause(*(tp for tp in assigned if tp.topic in self.consumer.batch_topics))
 
-    async def open_at(self, positions: Mapping[TP, int], assignment: int) -> None:
+    async def open_at(self, positions: Mapping[TP, int], assignment: int, *, mended: bool = False) -> None:
         """Seek and open gates, in the consumer thread, so that no drain comes between the two."""
-        await asyncio.wrap_future(
-            asyncio.run_coroutine_threadsafe(self._open_at(dict(positions), assignment), self.thread_loop)
-        )
+        opening = self._open_at(dict(positions), assignment, mended=mended)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(opening, self.thread_loop))
 
-    async def _open_at(self, positions: dict[TP, int], assignment: int) -> None:
+    async def _open_at(self, positions: dict[TP, int], assignment: int, *, mended: bool) -> None:
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
         for tp, offset in positions.items():
@@ -70,7 +69,7 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                     raise Revoked(tp)
                 consumer.seek(TopicPartition(*tp), offset)  # also throws away what was fetched from elsewhere
                 consumer.resume(TopicPartition(*tp))
-                self.consumer.gates.put(tp, Gate(tp, offset))
+                self.consumer.gates.put(tp, Gate(tp, offset), mended=mended)
 
     def wake(self) -> None:
         """Look at once for runs that may be delivered now, instead of at the end of a long poll."""

@@ -68,8 +68,11 @@ class Gates:
             was, self.assignment = self.assignment, 0
             return bool(was)
 
-    def put(self, place: Place, gate: Gate) -> None:
-        """Open a partition, or open it anew."""
+    def put(self, place: Place, gate: Gate, *, mended: bool = False) -> None:
+        """Open a partition, or open it anew; a mended gate goes on with the accepted position of the one before."""
+        before = self._ledger.get(place)
+        if mended and before is not None:
+            gate.accepted, gate.committed = before.accepted, before.committed
         self._ledger[place] = self.open[place] = gate
 
     def shut(self, place: Place) -> None:
@@ -85,7 +88,7 @@ class Gates:
         """Hand a run over, in order; false if it came through a gate that is not open any more.
 
         Raises:
-            InvariantBroken: runs were lost or doubled on the way from the fetch to here.
+            InvariantBroken: runs were lost or doubled on the way from the fetch to here. The consumer mends lost ones.
         """
         gate: Gate = run.gate
         if self.open.get((run.topic, run.partition)) is not gate:

@@ -13,6 +13,7 @@ a seek is known as stale wherever it is found.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from typing import Any, cast
@@ -20,6 +21,7 @@ from typing import Any, cast
 from faust.tables.recovery import RebalanceAgain, ServiceStopped
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode import Service
 
 from schemas.errors import InvariantBroken, TransportError
 from streams.live.consumer_thread import Listener, Thread
@@ -30,6 +32,7 @@ from streams.live.gates import Gate, Gates, Revoked
 # goes on without a worker that has not come back.
 CANCEL_S = 2.0  # for after_recovery, if it is still at work, to end its cancellation
 REVOKE_S = 5.0  # for before_revoke
+HOLE_S = 2.0  # what is fetched is handed over within milliseconds, unless it was dropped
 COMMIT_S = 3.0  # for the last commit, which is advisory: it may fail, it may not block the group
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._delivering = False
         self._reopening: asyncio.Task[None] | None = None
         self._resting = asyncio.Lock()
+        self._mending: set[asyncio.Future[None]] = set()
         super().__init__(*args, **kwargs)
         self.batch_topics: frozenset[str] = self.app.batch_topics
 
@@ -102,9 +106,46 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Return whether a run is still to be handed over; called once for each, just before.
 
         Raises:
-            InvariantBroken: it does not continue exactly where the run before ended.
+            InvariantBroken: it was handed over before.
         """
+        tp = TP(run.topic, run.partition)
+        gate = self.gates.open.get(tp)
+        if self._delivering and gate is not None and gate is run.gate and run.start > gate.handed:
+            self._mend(tp, gate)
+            return False
         return self._delivering and self.gates.take(run)
+
+    # Holes: Faust drops what is on its way whenever its flow stops, and its flow may go on again without an
+    # assignment in between (the end of one recovery overlaps the next rebalance). It tells nobody.
+
+    def _mend(self, tp: TP, gate: Gate) -> None:
+        """Deliver a partition again from where it was last handed over; what is on its way is stale then."""
+        log.warning("%s: Faust dropped what came after offset %s; it is fetched again", tp, gate.handed)
+        self.gates.shut(tp)
+        mending = asyncio.ensure_future(self._open_again(tp, gate.handed))
+        self._mending.add(mending)
+        mending.add_done_callback(self._mending.discard)
+
+    async def _open_again(self, tp: TP, offset: int) -> None:
+        with contextlib.suppress(Revoked):
+            await self._thread.open_at({tp: offset}, self.gates.assignment, mended=True)
+            self._thread.wake()
+
+    @Service.task  # type: ignore[untyped-decorator]
+    async def _look_for_holes(self) -> None:
+        """Mend partitions of which something was fetched and not handed over for a whole interval."""
+        before: dict[TP, tuple[Gate, int, int]] = {}
+        while not self.should_stop:
+            await self.sleep(HOLE_S)
+            now = {
+                tp: (gate, gate.handed, gate.fetched)
+                for tp, gate in list(self.gates.open.items())
+                if gate.fetched > gate.handed
+            }
+            for tp, state in now.items():
+                if self._delivering and before.get(tp) == state:
+                    self._mend(tp, state[0])
+            before = now
 
     # From the fetch buffer to the agent.
 

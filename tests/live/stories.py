@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from schemas import topics
+from schemas.instant import parse, text
 from streams.replay_files import Line
 
 SOURCE = '{ status = "assumed", text = "made up for a test", publisher = "a test", date = 2023-10-31 }'
@@ -15,7 +16,7 @@ UNTIL = "2024-08-01T00:00:00Z"
 
 
 def instant(moment):
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return text(parse(moment.isoformat()))
 
 
 def write_book(

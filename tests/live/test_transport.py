@@ -74,6 +74,20 @@ def test_every_record_comes_once_and_in_order_and_only_accepted_positions_are_co
     assert look.committed() == accepted
 
 
+def test_runs_that_faust_drops_on_the_way_are_fetched_again(look, work):
+    """Once a later run shows the hole, and once, on partitions without a later one, time does."""
+    for partition in look.partitions:
+        look.produce(look.counts, partition, values(f"counts {partition}", 400))
+    worker = work(drop=6)
+    worker.wait_open(ALL)
+    counted_all(look, worker, inputs=[look.counts])
+    for partition in look.partitions:
+        look.produce(look.counts, partition, values(f"more {partition}", 300))
+    counted_all(look, worker, inputs=[look.counts])
+    assert worker.stop() == 0
+    assert {look.committed()[look.counts, partition] for partition in ALL} == {700}
+
+
 def test_reading_begins_where_after_recovery_says_whatever_the_group_committed(look, work):
     for partition in look.partitions:
         look.produce(look.counts, partition, values(f"counts {partition}", 200))

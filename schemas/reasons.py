@@ -67,7 +67,6 @@ REASONS: dict[str, Wording] = {
     "phase-began": Wording((), "A phase of the policy begins at this instant."),
     "phase-ended": Wording((), "A phase of the policy ends at this instant."),
     "book-adopted": Wording(("book",), "The policy book {book} is adopted."),
-    "policy-off": Wording((), "The policy of the platform is not enabled, so nothing is decided."),
     "row-forgotten": Wording(
         ("followers", "observed_at"),
         "Nothing but counts was known, the last {followers} at {observed_at}: the row is forgotten.",
@@ -132,7 +131,6 @@ CLAUSES: dict[str, tuple[str, ...]] = {
     "phase-began": ("phase.{beginning}.from",),
     "phase-ended": ("phase.{ending}.until",),
     "book-adopted": (),
-    "policy-off": ("enabled",),
     "row-forgotten": ("watch.floor_share",),
     "older-observation": (),
     "too-old": (),

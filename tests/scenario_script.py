@@ -33,6 +33,7 @@ class Scenario(NamedTuple):
     silent: list[Silence]
     status: list[Status]
     refused: str
+    policy_line: int
 
 
 _KEYS = ("story", "law", "policy", "policies", "book", "events", "expect", "silent", "status", "refused")
@@ -72,6 +73,7 @@ def read_scenario(file: Path) -> Scenario:
         silent=[read_silence(words, known) for words in source.lines("silent")],
         status=[read_status(words, known) for words in source.lines("status")],
         refused=tables.get("refused", ""),
+        policy_line=source.line_of("policy"),
     )
 
 
@@ -91,16 +93,15 @@ class _Source:
         raise ScenarioMistake(f"{self.file.name}:{self.line_of(key)}: {key} {why}")
 
     def lines(self, key: str) -> Iterator[Words]:
-        """Yield the lines of a key; one that begins with + goes on with the line before it."""
+        """Yield the lines of a key; one that begins with a blank goes on with the one before it."""
         written = self.tables.get(key, "")
-        if written and not re.search(rf'^{key}\s*=\s*"""$', self.text, re.MULTILINE):
+        if written and not re.search(rf'^{key} = """$', self.text, re.MULTILINE):
             self.refuse(key, f'is written in lines: begin with {key} = """, one line for each, end with """.')
-        first = self.line_of(key) + 1
         found: list[tuple[int, str]] = []
-        for number, line in enumerate(written.split("\n"), first):
-            plain = line.partition("#")[0].strip()
-            if plain.startswith("+") and found:
-                found[-1] = (found[-1][0], f"{found[-1][1]} {plain}")
+        for number, line in enumerate(written.split("\n"), self.line_of(key) + 1):
+            plain = line.partition("#")[0].rstrip()
+            if plain.startswith(" ") and found:
+                found[-1] = (found[-1][0], found[-1][1] + plain)
             elif plain:
                 found.append((number, plain))
         for number, line in found:
@@ -143,7 +144,7 @@ def _tables(source: _Source, key: str, platform: str, written: dict[str, Any]) -
 # Events ----------------------------------------------------------------------------------------------
 
 _VERBS = ("has", "agrees", "declines", "displays", "hides", "ruled", "is", "writes")
-_IS = {
+_IS: dict[str, dict[str, Any]] = {
     **{owner: {"owner": owner} for owner in ("individual", "organisation", "government", "news_media")},
     **{status: {"status": status} for status in ("active", "suspended", "deleted")},
     "self-media": {"self_media": True},
@@ -183,7 +184,7 @@ def _now(lines: list[dict[str, Any]]) -> str:
 
 def _record(words: Words, at: str, event_id: str) -> dict[str, Any]:
     who = words.account()
-    value = {"event_id": event_id, "platform": who.platform, "account_id": who.account_id}
+    value: dict[str, Any] = {"event_id": event_id, "platform": who.platform, "account_id": who.account_id}
     verb = words.one_of("verb", _VERBS)
     if verb == "has":
         value |= {"followers": words.number_of("number of followers"), "observed_at": at}

@@ -315,7 +315,8 @@ def test_a_phase_that_only_begins_a_dwell_stands_among_what_comes(tmp_path):
 
 def test_a_policy_that_is_off_decides_nothing_and_says_so(tmp_path):
     said = explained(Story(TOLD, 2, tables=tables_of(enabled=False)), tmp_path)
-    assert (said.state, said.ahead, said.changes) == (None, (), ())
+    assert (said.state.stage, said.ahead) == ("clear", ())
+    assert not [change for change in said.changes if change.effect == "begins"]
     assert "The policy of weibo is disabled: it decides nothing." in said.notes
     assert "watched from" not in " ".join(said.notes)
 

@@ -21,11 +21,13 @@ from worlds import World
 from schemas import topics
 from schemas.errors import PolicyError
 from streams.core import obligations
+from streams.verify import verify
 
 HERE = Path(__file__).parent / "scenarios"
 CONTRACT = Path(__file__).parents[2] / "shared" / "contract.md"
 FILES = sorted(HERE.glob("*.toml"))
 NOT_OF_SECTION_3 = "## Beside section 3"
+Outputs = dict[tuple[str, str], list[dict[str, Any]]]
 by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
@@ -77,9 +79,9 @@ def test_it_is_decided_as_the_scenario_says(file: Path) -> None:
         pytest.fail("\n".join(found), pytrace=False)
 
 
-def without_place(telling: Telling) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+def without_place(telling: Telling) -> Outputs:
     """Return what left, by topic and account, without what names the partition."""
-    found = defaultdict(list)
+    found: Outputs = defaultdict(list)
     for topic, records in telling.files.items():
         for record in records:
             who = record["key"] if "key" in record else f"{record['platform']}:{record['account_id']}"
@@ -88,6 +90,14 @@ def without_place(telling: Telling) -> dict[tuple[str, str, str], list[dict[str,
             }
             found[topic, who].append(kept)
     return found
+
+
+@by_name
+def test_its_journals_are_derived_again(file: Path) -> None:
+    if read_scenario(file).refused:
+        pytest.skip("nothing is decided")
+    for telling in (told(file).one, told(file).three):
+        verify(telling.entries)
 
 
 @by_name
@@ -143,6 +153,3 @@ def test_the_law_of_the_scenarios_is_section_3_of_the_contract_and_leaves_nothin
     assert " ".join(of_section).split() == re.sub(r"^- ", "", section, flags=re.MULTILINE).split()
     everything = " ".join(contract.split())
     assert [sentence for sentence in beside if sentence not in everything] == []
-
-
-# Mistakes --------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The program decides random worlds as the oracle does.
 
-`NAMEPLATE_WORLDS=5000` asks for more worlds, `NAMEPLATE_WORLD_FROM=1000` for others.
+60 worlds, in CI 500; `NAMEPLATE_WORLDS=5000` asks for more, `NAMEPLATE_WORLD_FROM=1000` for others.
 """
 
 import json
@@ -21,7 +21,8 @@ from worlds import World, world
 from streams.policies.load import load_book
 from streams.replay import parse_until, replay
 
-WORLDS = int(os.environ.get("NAMEPLATE_WORLDS", "60"))
+IN_CI = os.environ.get("CI", "").lower() == "true"
+WORLDS = int(os.environ.get("NAMEPLATE_WORLDS", "500" if IN_CI else "60"))
 FROM = int(os.environ.get("NAMEPLATE_WORLD_FROM", "0"))
 TOPICS = ("disclosure-required", "grace-periods", "restrictions")
 Records = dict[tuple[str, str, str], list[dict[str, Any]]]

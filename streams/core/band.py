@@ -27,9 +27,6 @@ class Band(NamedTuple):
     until: int
 
 
-ASLEEP = Band(0, HIGHEST, FOREVER, FOREVER)
-"""No count wakes the account: its policy is not enabled."""
-
 AWAKE = Band(*NO_BAND, 0, 0)
 """Every count wakes the account."""
 
@@ -50,8 +47,6 @@ def band_of(policy: Policy, row: Row | None) -> Band:
         policy: The policy of its platform.
         row: The account, None where it has no row: it sleeps below the watch floor.
     """
-    if not policy.enabled:
-        return ASLEEP
     if row is None:
         return Band(0, policy.watch_from - 1, FOREVER, FOREVER)
     if row.followers == NO_COUNT:

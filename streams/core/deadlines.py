@@ -68,7 +68,7 @@ def dues_of(policy: Policy | None, row: Row) -> Iterator[tuple[int, int]]:
         yield from _of_obligation(row.obligation)
     if row.waived and row.waived_until is not None:
         yield row.waived_until, KINDS.index("waiver-end")
-    if policy is None or not policy.enabled or row.obligation is not None or row.followers == NO_COUNT:
+    if policy is None or row.obligation is not None or row.followers == NO_COUNT:
         return
     if policy.confirm.dwell_days:
         for phase in policy.phases:

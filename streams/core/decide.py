@@ -80,8 +80,6 @@ def decide(row: Row | None, record: Input, book: PolicyBook, at: int) -> Decisio
         InvariantBroken: an obligation was asked for a transition that the table does not have.
     """
     policy = book.policies.get(record.platform)
-    if policy is not None and not policy.enabled and not isinstance(record, Due | BookAdopted):
-        return Decision(row, changed=False, said=(), reasons=(reason("policy-off"),))
     before, forgotten = _forget(row, policy, record, at)
     effective_at = record.due if isinstance(record, Due) else at
     case = Case(before if before is not None else Row(), policy, at, effective_at)

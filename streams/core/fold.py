@@ -299,6 +299,9 @@ class Fold:
                 yield from decider.advance(value.at, topic, offset)
             cause = {"topic": topic, "offset": offset, "value": raw(canonical(value.as_value()))}
             decider.decide(value.key, value, cause)
+        # What a decision has planned for this very T (a deadline without least days) is due, too: an entry
+        # leaves nothing undone. Taken up again after it, the record itself is a repetition and decides nothing.
+        yield from decider.advance(decider.T, topic, offset)
 
     def _decode(self, topic: str, record: Any) -> Any:
         """Return what a raw record says, None where nothing is decided of it yet."""

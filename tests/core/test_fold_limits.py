@@ -23,24 +23,25 @@ from streams.core.fold import FULL_BYTES
 from streams.journaling import Chain, draft_of
 
 
-def test_resumed_in_the_dues_before_a_book_the_book_is_still_adopted():
+def test_resumed_in_the_dues_that_an_adoption_planned_at_once_it_goes_on_with_them():
     stream = Stream()
-    at_once = phase_tables(grace={"deadline": text(day(0)), "min_days": 0})
-    books = {book.hash: book for book in [stream.book(policy_tables(phase=[at_once]))]}
+    books = {book.hash: book for book in [stream.book(policy_tables(phase=[phase_tables(threshold=1200)]))]}
     stream.add(count_of(), count_of(account_id="acc-b"))
-    second = stream.book(policy_tables(version="2"))
+    at_once = phase_tables(grace={"deadline": text(day(0)), "min_days": 0})
+    second = stream.book(policy_tables(version="2", phase=[at_once]))
     books[second.hash] = second
     with entries_of(TINY):
         stopped = Partition("records").take(stream.records).finish(day(1))
         place = next(
-            n for n, work in enumerate(stopped.works) if work.after and work.after.topic == topics.BOOKS
+            n for n, work in enumerate(stopped.works) if work.after and work.after.kind == "deadline"
         )
+        assert stopped.works[place].after.topic == topics.BOOKS
         resumed = (
             Partition.resumed(stopped.stands[place], "records", books).take(stream.records).finish(day(1))
         )
     rest = [decision for work in stopped.works[place + 1 :] for decision in work.decisions]
     assert resumed.decisions == rest
-    assert resumed.fold.book.hash == second.hash
+    assert [kind for _, kind in resumed.said if kind == "restriction-imposed"]
 
 
 def test_resumed_in_an_adoption_nothing_that_it_made_due_comes_before_its_end():

@@ -6,6 +6,8 @@ Integers compare, add and hash the same everywhere; a float or a naive datetime 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+from schemas.errors import OperatorError
+
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 FOREVER = 2**62
@@ -72,6 +74,20 @@ def text(instant: int) -> str:
     seconds, micro = divmod(instant, SECOND)
     whole = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
     return f"{whole}.{micro:06d}".rstrip("0") + "Z" if micro else whole + "Z"
+
+
+def of_option(option: str, said: str | None) -> int | None:
+    """Return the instant that an option of a command names, None where it is not given.
+
+    Raises:
+        OperatorError: it names none.
+    """
+    if said is None:
+        return None
+    try:
+        return parse(said)
+    except ValueError as error:
+        raise OperatorError(f"{option} {said}: {error}. Write it like 2024-01-02T00:00:00Z.") from error
 
 
 def day_number(instant: int) -> int:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from schemas import topics
 from schemas.errors import InputError, OperatorError
-from schemas.instant import parse, text
+from schemas.instant import of_option
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook
 from schemas.wire import Raw, canonical, decode
@@ -258,16 +258,5 @@ def replay(
 
 
 def parse_until(said: str | None) -> int | None:
-    """Return the instant of `--until`.
-
-    Raises:
-        OperatorError: it is none.
-    """
-    if said is None:
-        return None
-    try:
-        return parse(said)
-    except ValueError as error:
-        raise OperatorError(
-            f"--until {said}: {error}. Write it like {text(1_704_153_600_000_000)}."
-        ) from error
+    """Return the instant of `--until`; `OperatorError` where it is none."""
+    return of_option("--until", said)

@@ -202,10 +202,19 @@ def _with_care(text: bytes) -> tuple[_Written, bytes]:
     except RecursionError:
         raise ValueError("it is too deep") from None
     except msgspec.DecodeError as refused:
-        raise ValueError(str(refused)) from None
+        raise ValueError(_without_payload(str(refused))) from None
     if value and not is_too_deep(value):
         _tolerant(value.decode(errors="replace"))
     return written, value
+
+
+def _without_payload(refusal: str) -> str:
+    """Return what msgspec says of a line without what stood there: it may be a name."""
+    if refusal.startswith("Invalid enum value"):
+        return "an unknown name" + refusal[refusal.rindex(" - at ") :]
+    if "unknown field" in refusal:
+        return "it has an unknown field"
+    return refusal
 
 
 def _value_span(text: bytes) -> tuple[int, int]:

@@ -623,7 +623,7 @@ def test_json_has_stable_names_and_the_instant_that_was_asked_for(run, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "said_of_it"),
     [
-        (("weibo:acc-a",), "Name one journal: --journal FILE, or --bootstrap host:port."),
+        (("weibo:acc-a",), "Name one journal: a file (--journal FILE), or a broker"),
         (("weibo:acc-a", "--journal", "no-such.jsonl"), "no-such.jsonl: No such file"),
         (("weibo:acc-a", "--journal", "empty.jsonl"), "holds no entry. Name the journal.jsonl"),
         (("acc-a", "--journal", "empty.jsonl"), "Write it as platform:account_id"),

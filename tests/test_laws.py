@@ -33,12 +33,14 @@ Lines = list[dict[str, Any]]
 Files = dict[str, bytes]
 
 worlds = st.integers(0, 10**6).map(world)
-ticking = worlds.filter(lambda one: has_ticks(one))
 spells = st.integers(0, 10**6).map(Random)
 
 
 def has_ticks(one: World) -> bool:
     return one.lines[0]["topic"] == topics.CLOCK
+
+
+ticking = worlds.filter(has_ticks)
 
 
 def decided(one: World, pieces: list[Lines] | None = None, *, partitions: int = 1) -> Files:

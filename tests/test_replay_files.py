@@ -156,7 +156,7 @@ def test_ticks_and_books_have_no_key_of_their_own(lines):
         ('{"topic": "clock", "raw_base64": null}', "raw_base64"),
         ('{"topic": "counts", "value": {}}', "follower-counts"),
         ('{"topic": null, "value": {}}', "topic"),
-        ('{"topic": "clock", "value": {}, "colour": 1}', "colour"),
+        ('{"topic": "clock", "value": {}, "colour": 1}', "unknown field"),
         ('{"topic": "clock", "value": {}, "key": 5}', "key"),
         ('{"topic": "clock", "value": {}, "partition": -1}', "partition"),
         ('{"topic": "clock", "value": {}, "partition": null}', "partition"),

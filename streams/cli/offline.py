@@ -4,6 +4,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,8 @@ import msgspec
 import typer
 
 from schemas.errors import OperatorError
+from schemas.instant import of_option
+from schemas.journal import EntryContent
 from schemas.topics import DEFAULT_PREFIX
 from streams.cli.app import Files, Format, Policies, Prefix, app, listed, out, policy
 from streams.policies.load import load_book, shipped_book_dir
@@ -51,19 +54,10 @@ def verify(
     listing: Format = "table",
 ) -> None:
     """Derive a journal again: its chain, its hashes and every decision; print the first difference."""
-    from streams.verify import read_journal, read_line
     from streams.verify import verify as run
     from streams.verify_inputs import check_inputs
 
-    if (journal_file is None) == (bootstrap is None):
-        raise OperatorError("Name one journal: a file, or --bootstrap host:port.")
-    if journal_file is not None:
-        entries = list(read_journal(journal_file))
-    else:
-        from streams.live.journal import read_journals
-
-        raws = asyncio.run(read_journals(str(bootstrap), prefix, None))
-        entries = [read_line(raw, "the journal topic") for raw in raws]
+    entries = list(_entries(journal_file, bootstrap, prefix))
     auditors = run(entries)
     checked = check_inputs(entries, inputs) if inputs else {}
     rows = [
@@ -90,18 +84,8 @@ def explain(
     from streams.explain.explanation import explain as run
     from streams.explain.explanation import parse_at
     from streams.explain.screen import WIDEST, screen
-    from streams.verify import read_journal, read_line
 
-    if (journal_file is None) == (bootstrap is None):
-        raise OperatorError("Name one journal: --journal FILE, or --bootstrap host:port.")
-    if journal_file is not None:
-        entries = read_journal(journal_file)
-    else:
-        from streams.live.journal import read_journals
-
-        raws = asyncio.run(read_journals(str(bootstrap), prefix, None))
-        entries = (read_line(raw, "the journal topic") for raw in raws)
-    said = run(entries, account, parse_at(at))
+    said = run(_entries(journal_file, bootstrap, prefix), account, parse_at(at))
     if listing == "json":
         out.print(json.dumps(msgspec.to_builtins(said), indent=2), markup=False)
     else:
@@ -130,7 +114,9 @@ def policy_show(
     if platform not in book.policies:
         known = ", ".join(book.policies)
         raise OperatorError(f"{platform}: no policy of this book. Name one of: {known}.")
-    shown = card(book.policies[platform], _instant("--at", at))
+    shown = card(
+        book.policies[platform], of_option("--at", at or datetime.now(UTC).isoformat(timespec="seconds")) or 0
+    )
     if listing == "json":
         document = {"book": book.hash, **msgspec.to_builtins(shown)}
         out.print(json.dumps(document, indent=2, ensure_ascii=False), markup=False)
@@ -138,12 +124,18 @@ def policy_show(
         out.print(page(shown, book.hash))
 
 
-def _instant(option: str, said: str | None) -> int:
-    """Return the instant that an option names, now where it names none."""
-    from schemas.instant import parse
+def _entries(file: Path | None, bootstrap: str | None, prefix: str) -> Iterator[tuple[bytes, EntryContent]]:
+    """Yield the entries of the one journal that is named, a file's or a broker's."""
+    from streams.verify import read_journal, read_line
 
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        return parse(now if said is None else said)
-    except ValueError as error:
-        raise OperatorError(f"{option} {said}: {error}. Write it like {now[:19]}Z.") from error
+    if (file is None) == (bootstrap is None):
+        raise OperatorError(
+            "Name one journal: a file (--journal FILE), or a broker's (--bootstrap host:port)."
+        )
+    if file is not None:
+        yield from read_journal(file)
+    else:
+        from streams.live.journal import read_journals
+
+        for raw in asyncio.run(read_journals(str(bootstrap), prefix, None)):
+            yield read_line(raw, "the journal topic")

@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.errors import OperatorError
 from schemas.fields import ACCOUNT_ID
-from schemas.instant import parse, text
+from schemas.instant import of_option, parse, text
 from schemas.journal import EntryContent
 from schemas.policy import Phase, Policy
 from streams.core.decider import BEFORE_TIME
@@ -29,17 +29,8 @@ _PLATFORM = re.compile(r"[a-z0-9_]{1,40}")
 
 
 def parse_at(said: str | None) -> int | None:
-    """Return the instant of `--at`.
-
-    Raises:
-        OperatorError: it is none.
-    """
-    if said is None:
-        return None
-    try:
-        return parse(said)
-    except ValueError as error:
-        raise OperatorError(f"--at {said}: {error}. Write it like 2024-01-02T00:00:00Z.") from error
+    """Return the instant of `--at`; `OperatorError` where it is none."""
+    return of_option("--at", said)
 
 
 def explain(

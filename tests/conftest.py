@@ -6,10 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from hypothesis import settings
 
 from schemas.errors import OperatorError
 from streams.broker import local
 from streams.broker.jars import fetch_jars
+
+IN_CI = os.environ.get("CI", "").lower() == "true"
+settings.register_profile("nameplate", deadline=None, derandomize=IN_CI)
+"""No timing is asserted; in CI the same examples are drawn every time, at other times new ones."""
+settings.load_profile("nameplate")
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +24,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local.Broker]:
     try:
         fetch_jars(local.find_java())
     except OperatorError as error:
-        if os.environ.get("CI", "").lower() == "true":
+        if IN_CI:
             pytest.fail(str(error))
         pytest.skip(str(error))
     data_dir = tmp_path_factory.mktemp("broker")

@@ -7,6 +7,7 @@ microseconds since 1970 UTC, days are UTC days since then.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -111,3 +112,12 @@ def row_hash(key: bytes, packed: bytes) -> bytes:
     The key is length-prefixed, so that no key and row can be read as another pair.
     """
     return hashlib.sha256(len(key).to_bytes(4, "big") + key + packed).digest()
+
+
+def apply_rows(rows: dict[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Put changed rows into a view, in their order; None takes a row out."""
+    for key, packed in changes:
+        if packed is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = packed

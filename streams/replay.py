@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from schemas import topics
+from schemas.account import apply_rows
 from schemas.errors import InputError, OperatorError
 from schemas.instant import of_option
 from schemas.partitioner import partition_of
@@ -102,11 +103,7 @@ class Partition:
     def _append(self, work: Work) -> None:
         draft = draft_of(self.fold, work)
         self._outputs.write(topics.JOURNAL, self._chain.append(draft))
-        for key, packed in work.rows:
-            if packed is None:
-                self.rows.pop(key, None)
-            else:
-                self.rows[key] = packed
+        apply_rows(self.rows, work.rows)
         for topic, records in work.publish.items():
             for record_key, value in records:
                 if value is None:

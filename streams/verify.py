@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from schemas import topics
+from schemas.account import apply_rows
 from schemas.errors import AuditError, InputError, OperatorError, PolicyError
 from schemas.instant import parse
 from schemas.journal import EntryContent, read_content, read_envelope
@@ -186,11 +187,7 @@ class Auditor:
             "T", None if decider.T == BEFORE_TIME else decider.T, content.T and self._instant(content.T)
         )
         self._same("book", decider.book.hash if decider.book is not None else None, content.book)
-        for key, packed in decider.rows.items():
-            if packed is None:
-                self._rows.pop(key, None)
-            else:
-                self._rows[key] = packed
+        apply_rows(self._rows, decider.rows.items())
         decider.begin()
         decider.settled()
         if not self._due:

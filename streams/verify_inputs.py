@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from schemas import topics
+from schemas.account import apply_rows
 from schemas.digest import digest_of
 from schemas.errors import OperatorError
 from schemas.instant import parse
@@ -201,11 +202,7 @@ class _Checker:
         return taken
 
     def _settle(self, work: Work) -> None:
-        for key, packed in work.rows:
-            if packed is None:
-                self._rows.pop(key, None)
-            else:
-                self._rows[key] = packed
+        apply_rows(self._rows, work.rows)
         self._derived += work.decisions
         self._fold.settled()
 

@@ -13,6 +13,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from schemas.records import Records
+
 _VERSION = b"nameplate-run-1"
 
 
@@ -20,25 +22,36 @@ def digest_of(records: Sequence[Any], *, with_time: bool) -> str:
     """Return the digest of consecutive raw records in hex.
 
     Args:
-        records: Objects with offset, key, value, timestamp (ms) and timestamp_type.
+        records: `Records`, or objects with offset, key, value, timestamp (ms) and timestamp_type.
         with_time: For the clock topic, whose time of appending decides.
     """
-    keys = [record.key for record in records]
-    values = [record.value for record in records]
-    columns = [
-        array("q", [len(records), *(record.offset for record in records)]),
-        array("i", [-1 if key is None else len(key) for key in keys]),
-        array("i", [-1 if value is None else len(value) for value in values]),
-    ]
-    if with_time:
-        columns.append(array("q", [record.timestamp for record in records]))
-        columns.append(array("i", [record.timestamp_type for record in records]))
+    if not isinstance(records, Records):
+        records = Records.of(records)
+    columns = [array("q", (len(records),)), array("q", records.offsets)]
+    columns += [_lengths(records.keys), _lengths(records.values)]
+    if with_time and records.times is not None:
+        columns.append(array("q", [timestamp for timestamp, _ in records.times]))
+        columns.append(array("i", [kind for _, kind in records.times]))
     if sys.byteorder == "big":
         for column in columns:
             column.byteswap()
     digest = hashlib.sha256(_VERSION)
     for column in columns:
         digest.update(column)
-    digest.update(b"".join([key for key in keys if key is not None]))
-    digest.update(b"".join([value for value in values if value is not None]))
+    digest.update(_joined(records.keys))
+    digest.update(_joined(records.values))
     return digest.hexdigest()
+
+
+def _lengths(texts: list[bytes | None]) -> "array[int]":
+    try:
+        return array("i", map(len, texts))  # type: ignore[arg-type]
+    except TypeError:
+        return array("i", [-1 if text is None else len(text) for text in texts])
+
+
+def _joined(texts: list[bytes | None]) -> bytes:
+    try:
+        return b"".join(texts)  # type: ignore[arg-type]
+    except TypeError:
+        return b"".join([text for text in texts if text is not None])

@@ -8,17 +8,15 @@ everything else to it.
 Nothing here puts a piece of a payload into an exception: it may be a name.
 """
 
-import re
 from collections.abc import Container
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-import msgspec
 from pydantic import BaseModel, ValidationError
 
 from schemas import instant, topics
+from schemas.counts import MOST_BYTES, decode_counts
 from schemas.dead_letters import CODE_OF_KIND, CODES, dead_letter
 from schemas.errors import InputError, PolicyError
-from schemas.fields import ACCOUNT_ID, EVENT_ID, MOST_FOLLOWERS
 from schemas.inputs import (
     FACTS,
     ClockTicked,
@@ -29,6 +27,7 @@ from schemas.inputs import (
     PolicyBook,
     PolicyBookPublished,
 )
+from schemas.records import Raw
 from schemas.strict_json import assembled, canonical, parse, sha256_hex
 
 __all__ = [
@@ -45,20 +44,7 @@ __all__ = [
 
 _M = TypeVar("_M", bound=BaseModel)
 
-MOST_BYTES = 64 * 1024
 MOST_BOOK_BYTES = 1024 * 1024
-
-
-class Raw(msgspec.Struct, frozen=True, gc=False):
-    """A record as it came: nothing read yet."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int = -1
-    """Milliseconds since 1970 UTC; -1 where the record has none."""
-    timestamp_type: int = 0
-    """0: create time, 1: log append time."""
 
 
 def decode(
@@ -161,75 +147,17 @@ def _book(said: Any) -> PolicyBookPublished:
     return PolicyBookPublished(said["book"], checked.hash)
 
 
-class _Count(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    event_id: str
-    platform: str
-    account_id: str
-    followers: Annotated[int, msgspec.Meta(ge=0, le=MOST_FOLLOWERS)]
-    observed_at: str
-
-
-_QUOTES = 2 * 5 + 2 * 4
-"""Five keys and four texts. A key that stands twice needs more, as no field may be missing."""
-_MOST_INSTANTS = 16_384  # texts kept: some 2 MB; a firehose with whole seconds has them for four hours
-
-_count = msgspec.json.Decoder(_Count).decode
-_is_event_id = re.compile(EVENT_ID[1:-1]).fullmatch
-_is_account_id = re.compile(ACCOUNT_ID[1:-1]).fullmatch
-_SECONDS = {f"{second:02}": second * instant.SECOND for second in range(60)}
-_SCALE: tuple[int, ...] = tuple(10 ** (6 - digits) for digits in range(7))
-_instants: dict[str, int] = {}
-_minutes: dict[str, int] = {}
-
-
 def decode_count(
     key: bytes | None, value: bytes | None, platforms: Container[str], latest: int = instant.FOREVER
 ) -> FollowerCountChanged:
     """Return the count that a value of `follower-counts` says; see `decode`.
 
-    What msgspec and the checks below accept, the full path accepts with the same result (a test
-    holds the two against each other); anything else goes there, for its code or its rare form.
+    What `decode_counts` accepts, the full path accepts with the same result (a test holds the two
+    against each other); anything else goes there, for its code or its rare form.
     """
-    if value is not None:
-        try:
-            said = _count(value)
-            at = _instants.get(said.observed_at)
-            if at is None:
-                at = _instant(said.observed_at)
-            if (
-                value.count(b'"') == _QUOTES
-                and at <= latest
-                and len(value) <= MOST_BYTES
-                and said.platform in platforms
-                and key == f"{said.platform}:{said.account_id}".encode()
-                and _is_account_id(said.account_id)
-                and _is_event_id(said.event_id)
-            ):
-                return FollowerCountChanged(said.event_id, said.platform, said.account_id, said.followers, at)
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            pass
+    counts = decode_counts((key,), (value,))
+    if counts is not None:
+        said, at = counts.said[0], counts.at[0]
+        if at <= latest and said.platform in platforms:
+            return FollowerCountChanged(said.event_id, said.platform, said.account_id, said.followers, at)
     return _decode_fully(topics.COUNTS, key, value, platforms, latest)  # type: ignore[return-value]
-
-
-def _instant(text: str) -> int:
-    """Return what `instant.parse` returns, mostly from the minute, which stays the same for many records."""
-    zone = "Z" if text[-1:] == "Z" else text[-6:]
-    minute = _minutes.get(text[:17] + zone)
-    if minute is None:
-        minute = _remember(_minutes, text[:17] + zone, instant.parse(f"{text[:17]}00{zone}"))
-    second = _SECONDS.get(text[17:19])
-    fraction = text[19 : -len(zone)]
-    if second is not None and not fraction:
-        return _remember(_instants, text, minute + second)
-    digits = fraction[1:]
-    are_digits = digits.isascii() and digits.isdecimal() and len(digits) <= 6
-    if second is None or fraction[0] != "." or not are_digits:
-        return instant.parse(text)
-    return minute + second + int(digits) * _SCALE[len(digits)]
-
-
-def _remember(known: dict[str, int], text: str, at: int) -> int:
-    if len(known) >= _MOST_INSTANTS:
-        known.clear()
-    known[text] = at
-    return at

@@ -16,7 +16,8 @@ from schemas.errors import InputError, OperatorError
 from schemas.instant import of_option
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook
-from schemas.wire import Raw, canonical, decode
+from schemas.records import Raw, Records
+from schemas.wire import canonical, decode
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
@@ -83,8 +84,8 @@ class Partition:
     def flush(self) -> None:
         """Decide what was gathered."""
         if self._run:
-            run, self._run = self._run, []
-            self._journal(self.fold.take(self._topic, run, run[-1].offset + 1))
+            run, self._run = Records.of(self._run), []
+            self._journal(self.fold.take(self._topic, run, run.offsets[-1] + 1))
 
     def advance(self, until: int) -> None:
         """Move T to an instant, deciding what is due on the way."""

@@ -17,7 +17,8 @@ from schemas.instant import parse
 from schemas.journal import EntryContent, Run, read_envelope
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook, book_from_tables
-from schemas.wire import Raw, canonical
+from schemas.records import Raw, Records
+from schemas.wire import canonical
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.replay import WRITER, Outputs, Replay
@@ -25,7 +26,7 @@ from streams.replay_files import Line, read_lines
 from streams.verify import Diverged, first_difference
 
 Entry = tuple[bytes, EntryContent]
-Records = dict[str, dict[int, Raw]]
+ByOffset = dict[str, dict[int, Raw]]
 """Per input topic the raw records of one partition, by offset."""
 
 
@@ -114,9 +115,9 @@ def _first_book(entries: Sequence[Entry], lines: Iterable[Line]) -> PolicyBook |
 # A worker's journal ----------------------------------------------------------------------------------
 
 
-def _dealt(lines: Iterable[Line], partition: int, partitions: int) -> Records:
+def _dealt(lines: Iterable[Line], partition: int, partitions: int) -> ByOffset:
     """Return the records of one partition as they were published."""
-    dealt: Records = {topic: {} for topic in topics.INPUTS}
+    dealt: ByOffset = {topic: {} for topic in topics.INPUTS}
     next_offset = dict.fromkeys(topics.INPUTS, 0)
     for line in lines:
         where = line.partition
@@ -142,7 +143,7 @@ def _books_of(contents: Iterable[EntryContent]) -> dict[int, Raw]:
     return found
 
 
-def _check_partition(partition: int, contents: Sequence[EntryContent], records: Records) -> int:
+def _check_partition(partition: int, contents: Sequence[EntryContent], records: ByOffset) -> int:
     missing = {run.topic for content in contents for run in content.runs if not records[run.topic]}
     if missing:
         raise OperatorError(
@@ -158,7 +159,7 @@ def _check_partition(partition: int, contents: Sequence[EntryContent], records: 
 class _Checker:
     """Takes the runs of one partition in the journal's order and compares what is decided."""
 
-    def __init__(self, partition: int, time: Time, inputs: Records) -> None:
+    def __init__(self, partition: int, time: Time, inputs: ByOffset) -> None:
         self.records = 0
         self._rows: dict[bytes, bytes] = {}
         self._fold = Fold(partition, self._rows, time)
@@ -188,9 +189,9 @@ class _Checker:
             self._settle(last)
         self._compare(number, content)
 
-    def _digested(self, number: int, run: Run) -> list[Raw]:
+    def _digested(self, number: int, run: Run) -> Records:
         by_offset = self._inputs[run.topic]
-        taken = [by_offset[offset] for offset in range(run.start, run.end) if offset in by_offset]
+        taken = Records.of(by_offset[offset] for offset in range(run.start, run.end) if offset in by_offset)
         self.records += len(taken)
         digest = digest_of(taken, with_time=run.topic == topics.CLOCK)
         if digest != run.digest:

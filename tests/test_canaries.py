@@ -24,6 +24,7 @@ from worlds import policy, toml
 from schemas import topics
 from schemas.errors import InputError, OperatorError, PolicyError, StreamsError
 from schemas.instant import text
+from schemas.records import Records
 from schemas.wire import Raw, canonical, decode, sha256_hex
 from streams import cli
 from streams.core.fold import Fold
@@ -409,7 +410,7 @@ def test_headers_of_inputs_go_nowhere():
     ]
     counts = [WithHeaders(one.offset, one.key, one.value, headers=headers) for one in counts]
     for topic, run in ((topics.BOOKS, [book]), (topics.COUNTS, counts)):
-        for work in (*fold.take(topic, run, len(run)), fold.cut()):
+        for work in (*fold.take(topic, Records.of(run), len(run)), fold.cut()):
             if work is not None:
                 draft = draft_of(fold, work, writer="w")
                 left += [chain.append(draft), repr(draft)]

@@ -24,7 +24,10 @@ from schemas.journal import Cursor, Run
 from schemas.outputs import time_text
 from schemas.policy import PolicyBook, book_from_tables
 from schemas.reasons import reason
-from schemas.wire import canonical, dead_letter, decode, decode_count
+from schemas.records import Records
+from schemas.wire import canonical, dead_letter, decode
+from streams.core.band import AWAKE
+from streams.core.chunks import NO_CHUNK, Chunk, chunk_at
 from streams.core.decider import BEFORE_TIME, Decider, Time, View
 from streams.core.sealing import Published, raw
 
@@ -71,6 +74,7 @@ class Fold:
         self._unfinished: Cursor | None = None
         self._runs: list[Run] = []
         self._book_bytes = 0
+        self._chunk = NO_CHUNK
 
     # Where it stands -----------------------------------------------------------------------------
 
@@ -147,13 +151,12 @@ class Fold:
 
     # Runs ----------------------------------------------------------------------------------------
 
-    def take(self, topic: str, records: Sequence[Any], end: int) -> Iterator[Work]:
+    def take(self, topic: str, records: Records, end: int) -> Iterator[Work]:
         """Take consecutive raw records of one topic, and yield what must be journaled before going on.
 
         Args:
             topic: Its short name.
-            records: From the position of the topic on; objects with offset, key, value, timestamp (ms)
-                and timestamp_type.
+            records: From the position of the topic on.
             end: The next offset after them; offsets that hold no record may lie between.
 
         Raises:
@@ -183,7 +186,7 @@ class Fold:
                 yield self._cut(None)
         self._close_run(topic, records[first:], end)
 
-    def _refuse_another(self, topic: str, records: Sequence[Any]) -> None:
+    def _refuse_another(self, topic: str, records: Records) -> None:
         """Until an unfinished record is finished no other one is taken (rule 10)."""
         unfinished = self._unfinished
         if unfinished is None:
@@ -212,7 +215,7 @@ class Fold:
         """Hear that the last Work is journaled and its rows are in the view."""
         self.decider.settled()
 
-    def _close_run(self, topic: str, records: Sequence[Any], end: int) -> None:
+    def _close_run(self, topic: str, records: Records, end: int) -> None:
         start = self.positions[topic]
         if end > start:
             self._runs.append(Run(topic, start, end, digest_of(records, with_time=topic == topics.CLOCK)))
@@ -245,27 +248,33 @@ class Fold:
 
     # The fast path -------------------------------------------------------------------------------
 
-    def _next_awake(self, topic: str, records: Sequence[Any], index: int) -> int:
+    def _next_awake(self, topic: str, records: Records, index: int) -> int:
         """Return the index of the next record that may decide something; what lies before it is quiet."""
         decider = self.decider
         if topic != topics.COUNTS or self._unfinished is not None:
             return index
         if decider.book is None or self._is_before_time:
             return len(records)
-        bands, asleep, platforms = decider.bands, decider.asleep, decider.book.policies
-        moves, next_at, T = self.time == "records", decider.agenda.next_at, decider.T
-        latest = FOREVER if moves else T + DAY
-        if next_at <= T:
+        if decider.agenda.next_at <= decider.T:
             return index
-        for place in range(index, len(records)):
-            record = records[place]
-            try:
-                count = decode_count(record.key, record.value, platforms, latest)
-            except InputError:
+        while index < len(records):
+            if not (self._chunk.of is records and self._chunk.start <= index < self._chunk.end):
+                self._chunk = chunk_at(records, index)
+            index = self._pass_quiet(self._chunk, index)
+            if index < self._chunk.end:
                 break
-            observed_at = count.observed_at
-            lo, hi, sample_at, until = bands.get(record.key) or asleep[count.platform]
-            if not lo <= count.followers <= hi or observed_at >= sample_at:
+        return index
+
+    def _pass_quiet(self, chunk: Chunk, index: int) -> int:
+        """Return the index of the first count of a chunk that is not quiet, or the chunk's end."""
+        decider, start = self.decider, index - chunk.start
+        bands, asleep, next_at, T = decider.bands, decider.asleep, decider.agenda.next_at, decider.T
+        moves = self.time == "records"
+        latest = FOREVER if moves else T + DAY
+        keys: Sequence[Any] = chunk.of.keys[index : chunk.end]
+        for key, count, observed_at in zip(keys, chunk.said[start:], chunk.at[start:], strict=True):
+            lo, hi, sample_at, until = bands.get(key) or asleep.get(count.platform, AWAKE)
+            if not lo <= count.followers <= hi or observed_at >= sample_at or observed_at > latest:
                 break
             if moves and observed_at > T:
                 if observed_at >= next_at or observed_at > until:
@@ -273,10 +282,9 @@ class Fold:
                 T = observed_at
             elif until < T:
                 break
-        else:
-            place = len(records)
+            index += 1
         decider.T = T
-        return place
+        return index
 
     # One record ----------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ class Run:
     `gate` is the transport's own.
     """
 
-    __slots__ = ("_batches", "_passed", "_records", "end", "gate", "partition", "round", "start", "topic")
+    __slots__ = ("_batches", "_passed", "end", "gate", "partition", "round", "start", "topic")
 
     def __init__(
         self, topic: str, partition: int, start: int, end: int, *, batches: list[Any], gate: Any
@@ -56,7 +56,6 @@ class Run:
         self.gate = gate
         self.round = 0
         self._batches = batches
-        self._records: list[Record] | None = None
         self._passed = False
 
     def __iter__(self) -> Iterator[Record]:
@@ -69,23 +68,10 @@ class Run:
             InvariantBroken: the run was iterated before.
             TransportError: a record cannot be parsed or decompressed.
         """
-        if self._records is not None:
-            return iter(self._records)
         if self._passed:
-            raise InvariantBroken(f"{self} can be iterated once; records() can be asked again and again")
+            raise InvariantBroken(f"{self} can be iterated once")
         self._passed = True
         return self._parse()
-
-    def records(self) -> list[Record]:
-        """Return all records in order of offset; parsed by the first call and kept as long as the run.
-
-        Costs 0.3 µs a record with the thresholds that `run_worker` sets for the garbage collector, 1.4 with
-        Python's own, as each is an object for it to look at. Raises as `__iter__` does.
-        """
-        if self._records is None:
-            self._records = list(self)
-            self._batches.clear()
-        return self._records
 
     def _parse(self) -> Iterator[Record]:
         try:

@@ -4,11 +4,11 @@ Both hold what has arrived and is not taken yet. Neither decides anything; each 
 """
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas import topics
 from schemas.errors import InputError
+from schemas.records import Raw, Records
 from schemas.wire import decode
 from streams.core.decider import BEFORE_TIME
 from streams.core.fold import Fold
@@ -21,7 +21,7 @@ class Piece(NamedTuple):
     """Consecutive records of one topic that may be taken now."""
 
     topic: str
-    records: Sequence[Any]
+    records: Records
     end: int
 
 
@@ -99,7 +99,7 @@ class Clocked:
         return Piece(piece.topic, piece.records[:count], at)
 
 
-def _quiet_ticks(fold: Fold, ticks: Sequence[Any]) -> int:
+def _quiet_ticks(fold: Fold, ticks: Records) -> int:
     """Return how many ticks may be taken without a look at the other inputs.
 
     Before any time nothing else can be taken, so there is no row for which anything could be due: a tick that
@@ -123,7 +123,7 @@ class Merged:
     def __init__(self, fold: Fold, ends: dict[str, int]) -> None:
         self._fold = fold
         self._ends = {topic: max(ends[topic], fold.positions[topic]) for topic in _ORDER}
-        self._waiting: dict[str, deque[tuple[Any, int]]] = {topic: deque() for topic in _ORDER}
+        self._waiting: dict[str, deque[tuple[Raw, int]]] = {topic: deque() for topic in _ORDER}
         self._read_to = {topic: fold.positions[topic] for topic in _ORDER}
         self._last = dict.fromkeys(_ORDER, BEFORE_TIME)
 
@@ -169,7 +169,7 @@ class Merged:
     def _take(self, topic: str, before: tuple[int, int] | None) -> Piece:
         """Take records of a topic while they come before a place; with None one record."""
         waiting, place = self._waiting[topic], _ORDER.index(topic)
-        records: list[Any] = []
+        records: list[Raw] = []
         end = 0
         while waiting:
             at = self._instant(topic, waiting[0][0])
@@ -180,9 +180,9 @@ class Merged:
             records.append(record)
             if topic == topics.BOOKS:
                 break  # who can be read after it, the book says
-        return Piece(topic, records, end)
+        return Piece(topic, Records.of(records), end)
 
-    def _instant(self, topic: str, record: Any) -> int:
+    def _instant(self, topic: str, record: Raw) -> int:
         """Return a record's own instant; one that cannot be read keeps its place behind the one before it."""
         book = self._fold.book
         if topic == topics.BOOKS or book is None:

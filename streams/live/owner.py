@@ -14,6 +14,7 @@ from typing import Any
 from schemas import topics
 from schemas.instant import parse
 from schemas.journal import EntryContent, HeadPointer
+from schemas.records import Records
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import draft_of, follows_from, status_headers
@@ -232,7 +233,7 @@ class Owner:
         assert self._intake is not None  # noqa: S101 - recover came first
         for record in self._ports.books.after(self._books_to):
             self._books_to = record.offset + 1
-            self._intake.offer(Piece(topics.BOOKS, [record], record.offset + 1))
+            self._intake.offer(Piece(topics.BOOKS, Records.of([record]), record.offset + 1))
 
     async def _correct_statuses(self) -> None:
         """Write those statuses again that do not tell what the rows tell; each names the last accepted entry."""

@@ -13,6 +13,7 @@ from typing import Any
 from schemas import topics
 from schemas.errors import OperatorError, TransportError
 from schemas.instant import SECOND, text
+from schemas.records import Records
 from schemas.wire import canonical
 from streams.core.decider import Time
 from streams.core.fold import Work
@@ -104,7 +105,8 @@ class Worker:
         """Hand a run to the owner of its partition."""
         owner = self.owners.get(run.partition)
         if owner is not None:
-            owner.offer(Piece(self._shorts[run.topic], run.records(), run.end))
+            short = self._shorts[run.topic]
+            owner.offer(Piece(short, Records.of(run, with_time=short == topics.CLOCK), run.end))
 
     async def after_recovery(self, partitions: set[int]) -> None:
         """Take over every partition of a new assignment, then let its owner work."""

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from builders import Stream, day
 
+from schemas import records as raw_records
 from schemas import topics
 from schemas.instant import parse
 from schemas.policy import PolicyBook
@@ -69,7 +70,7 @@ class Partition:
             raws = [raw for _, raw in group]
             for start in range(0, len(raws), most):
                 run = raws[start : start + most]
-                self.settle(self.fold.take(topic, run, run[-1].offset + 1))
+                self.settle(self.fold.take(topic, raw_records.Records.of(run), run[-1].offset + 1))
         return self
 
     def finish(self, until: int | None) -> "Partition":

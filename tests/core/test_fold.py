@@ -22,6 +22,7 @@ from schemas.account import unpack
 from schemas.errors import InvariantBroken
 from schemas.instant import text
 from schemas.journal import Cursor
+from schemas.records import Records
 from schemas.wire import Raw, canonical
 
 # Forgetting ---------------------------------------------------------------------------------------
@@ -226,7 +227,7 @@ def test_records_from_before_the_position_are_refused():
     stream = begun()
     partition = Partition("clock").take(stream.records)
     with pytest.raises(InvariantBroken, match="before its position"):
-        list(partition.fold.take(topics.CLOCK, [stream.records[1][1]], 1))
+        list(partition.fold.take(topics.CLOCK, Records.of([stream.records[1][1]]), 1))
 
 
 def test_while_a_record_is_unfinished_no_other_topic_is_taken():
@@ -240,7 +241,7 @@ def test_while_a_record_is_unfinished_no_other_topic_is_taken():
     assert stand.work.after == Cursor(topics.CLOCK, 1, text(day(10)), "weibo:acc-a", "deadline")
     resumed = Partition.resumed(stand, "clock", {stand.work.book: book_of()})
     with pytest.raises(InvariantBroken, match="unfinished"):
-        list(resumed.fold.take(topics.COUNTS, [], 9))
+        list(resumed.fold.take(topics.COUNTS, Records.of([]), 9))
     assert [who for who, kind in resumed.take(stream.records).cut().said if kind == "grace-ended"] == [
         "acc-b",
         "acc-c",

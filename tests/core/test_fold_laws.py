@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from schemas import topics
 from schemas.account import pack, row_hash, row_of_json, unpack
 from schemas.instant import text
+from schemas.records import Records
 from streams.core.decider import ROOT_MODULUS
 from streams.core.fold import Fold
 from streams.journaling import Chain, draft_of
@@ -214,7 +215,7 @@ def test_other_accounts_change_nothing_for_an_account(data):
         for topic, raw in records:
             mine = topic in (topics.CLOCK, topics.BOOKS) or (raw.key or b"").endswith(account.encode())
             # What is not of the account keeps its offset as a hole.
-            alone.settle(alone.fold.take(topic, [raw] if mine else [], raw.offset + 1))
+            alone.settle(alone.fold.take(topic, Records.of([raw] if mine else []), raw.offset + 1))
         alone.finish(until)
         assert outputs_of(alone) == outputs_of(together, account)
 

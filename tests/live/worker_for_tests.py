@@ -92,7 +92,7 @@ class CountingDriver:
                 run = await self.inboxes[number].get()
                 state = self.state(run.topic, number)
                 assert state["next"] == run.start, (state, run)
-                records = run.records()
+                records = list(run)
                 after = {
                     "next": run.end,
                     "count": state["count"] + len(records),

@@ -5,7 +5,7 @@ import json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas import instant, topics, wire
+from schemas import counts, instant, topics, wire
 from schemas.dead_letters import CODES
 from schemas.errors import InputError
 from schemas.inputs import FollowerCountChanged
@@ -159,11 +159,67 @@ def test_the_fast_path_reads_what_the_parts_allow(count):
 
 
 def test_what_is_remembered_of_instants_is_bounded(monkeypatch):
-    monkeypatch.setattr(wire, "_MOST_INSTANTS", 3)
+    monkeypatch.setattr(counts, "_MOST_TEXTS", 3)
+    monkeypatch.setattr(counts, "_heads", {})
+    monkeypatch.setattr(counts, "_tails", {})
     for minute in range(10):
         for second in range(10):
             text = f"2001-02-03T04:{minute:02}:{second:02}Z"
             value = json.dumps({**COUNT, "observed_at": text}).encode()
             assert decode_count(KEY, value, PLATFORMS).observed_at == instant.parse(text)
-            assert len(wire._instants) <= 3
-            assert len(wire._minutes) <= 3
+            assert len(counts._heads) <= 3
+            assert len(counts._tails) <= 3
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(COUNTS, EDITS, st.booleans()), min_size=1, max_size=6))
+def test_a_chunk_is_read_only_where_each_of_its_counts_is_sound(drawn):
+    raws = [edited(json.dumps(count).encode(errors="surrogatepass"), edits) for count, edits, _ in drawn]
+    keys = [
+        f"{count['platform']}:{count['account_id']}".encode(errors="surrogatepass") if right else KEY
+        for count, _, right in drawn
+    ]
+    everywhere = {"weibo", "douyin", "nowhere", "", "we\u00efbo"}
+    full = [
+        verdict(
+            lambda raw=raw, key=key: wire._decode_fully(topics.COUNTS, key, raw, everywhere, instant.FOREVER)
+        )
+        for raw, key in zip(raws, keys, strict=True)
+    ]
+    for _ in range(2):
+        chunk = counts.decode_counts(keys, raws)
+        if chunk is not None:
+            read = [
+                FollowerCountChanged(one.event_id, one.platform, one.account_id, one.followers, at)
+                for one, at in zip(chunk.said, chunk.at, strict=True)
+            ]
+            assert read == full
+
+
+SOUND = {**COUNT, "event_id": "e-1"}
+
+
+def test_plain_counts_are_read_as_a_chunk_and_one_odd_one_refuses_it():
+    plain = [json.dumps({**SOUND, "followers": number}).encode() for number in range(5)]
+    assert counts.decode_counts([KEY] * 5, plain) is not None
+    for odd in (
+        b"{}",
+        None,
+        json.dumps({**SOUND, "event_id": "a b"}).encode(),
+        json.dumps(SOUND).replace('"e-1"', '"e-1", "event_id": "e-1"').encode(),
+        json.dumps(SOUND).encode() + b" " * counts.MOST_BYTES,
+    ):
+        assert counts.decode_counts([KEY] * 6, [*plain, odd]) is None
+    assert counts.decode_counts([KEY] * 4 + [b"weibo:acc-b"], plain) is None
+    assert counts.decode_counts([KEY] * 4 + [None], plain) is None
+
+
+def test_keys_that_are_alike_only_when_joined_are_refused():
+    def said(account_id):
+        return json.dumps({**SOUND, "account_id": account_id}).encode()
+
+    # Joined by a line break, the keys of both sides are the same bytes.
+    assert (
+        counts.decode_counts([b"weibo:aaa", b"weibo:bbb\nweibo:ccc"], [said("aaa\nweibo:bbb"), said("ccc")])
+        is None
+    )

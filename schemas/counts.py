@@ -1,0 +1,129 @@
+"""Many counts at once, as strictly as one by one and at a fifth of the price.
+
+The firehose is nearly all counts that change nothing, so what a count costs before it is known to be
+quiet is what everything costs. Each value is parsed by itself; what the parser does not check is checked
+over the joined texts of the whole chunk, at a few nanoseconds a byte. One record that is anything but
+plain refuses its chunk, and the chunk is then read one by one: this never says why, and never errs on
+the lenient side (a test holds it against the full path).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+from schemas import instant
+from schemas.fields import MOST_FOLLOWERS
+
+MOST_BYTES = 64 * 1024
+"""A value longer than this is refused, whatever it says (contract, section 2)."""
+
+
+class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A count as its JSON says it."""
+
+    event_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    platform: str
+    account_id: Annotated[str, msgspec.Meta(min_length=3, max_length=64)]
+    followers: Annotated[int, msgspec.Meta(ge=0, le=MOST_FOLLOWERS)]
+    observed_at: str
+
+
+class Counts(NamedTuple):
+    """Sound counts, each with its instant in µs. Their platforms may be unknown and their instants far away."""
+
+    said: list[Said]
+    at: list[int]
+
+
+_VISIBLE = bytes(range(0x21, 0x7F))
+_ID_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_-"
+_QUOTES = 2 * 5 + 2 * 4
+"""Five keys and four texts. A key that stands twice needs more, as no field may be missing."""
+
+_parse = msgspec.json.Decoder(Said).decode
+
+
+def decode_counts(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Counts | None:
+    """Return what the values of `follower-counts` records say, None where any is not sound and plain.
+
+    Args:
+        keys: The Kafka keys; each must be `platform:account_id` of its value.
+        values: The Kafka values, as many.
+    """
+    try:
+        said = [_parse(value) for value in values]  # type: ignore[arg-type]
+        written = b"".join(values)  # type: ignore[arg-type]
+        # Equal as a whole is equal one by one, because `_are_keys` finds no further line break in it.
+        joined = "\n".join([f"{one.platform}:{one.account_id}" for one in said]).encode()
+        sound = (
+            joined == b"\n".join(keys)  # type: ignore[arg-type]
+            and _are_keys(joined, len(said))
+            and not "".join([one.event_id for one in said]).encode().translate(None, _VISIBLE)
+            and written.count(b'"') == _QUOTES * len(said)
+            and (len(written) <= MOST_BYTES or max(map(len, values)) <= MOST_BYTES)  # type: ignore[arg-type]
+        )
+        return Counts(said, _instants(said)) if sound else None
+    except (msgspec.DecodeError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _are_keys(joined: bytes, count: int) -> bool:
+    """Return whether lines are so many `platform:account_id`, each with one colon and of the right characters."""
+    others = joined.translate(None, _ID_BYTES)
+    return others == b"\n".join([b":"] * count) and b":_" not in joined and b":-" not in joined
+
+
+# Instants: the text up to the seconds stays the same for many records, and what follows repeats as well.
+
+_MOST_TEXTS = 16_384  # of either kind: some 2 MB each
+_SOME_SECOND = "1970-01-02T00:00:00"
+_HEAD = len(_SOME_SECOND)
+_SCALE: tuple[int, ...] = tuple(10 ** (6 - digits) for digits in range(7))
+_ENDS_OF_TIME = {"0001", "9999"}  # years in which two sound halves may make an instant that is none
+_heads: dict[str, int] = {}
+_tails: dict[str, int] = {}
+
+
+def _instants(said: Sequence[Said]) -> list[int]:
+    try:
+        return [_heads[one.observed_at[:_HEAD]] + _tails[one.observed_at[_HEAD:]] for one in said]
+    except KeyError:
+        return [_instant(one.observed_at) for one in said]
+
+
+def _instant(text: str) -> int:
+    """Return what `instant.parse` returns, and remember the halves that are likely to come again.
+
+    Raises:
+        ValueError: as there.
+    """
+    head, tail = text[:_HEAD], text[_HEAD:]
+    since = _heads.get(head)
+    if since is None:
+        at = instant.parse(text)
+        if head[:4] in _ENDS_OF_TIME:
+            return at
+        _remember(_heads, head, at - _after_seconds(tail))
+        return at
+    return since + _after_seconds(tail)
+
+
+def _after_seconds(tail: str) -> int:
+    """Return what stands behind the seconds, a fraction and an offset, in µs."""
+    digits = tail[1:-1]
+    if len(digits) > 3 and tail[0] == "." and tail[-1] == "Z" and digits.isascii() and digits.isdecimal():
+        if len(digits) <= 6:
+            return int(digits) * _SCALE[len(digits)]  # too many different ones to be remembered
+        raise ValueError("at most 6 fraction digits")
+    found = _tails.get(tail)
+    if found is None:
+        found = _remember(_tails, tail, instant.parse(_SOME_SECOND + tail) - instant.DAY)
+    return found
+
+
+def _remember(known: dict[str, int], text: str, at: int) -> int:
+    if len(known) >= _MOST_TEXTS:
+        known.clear()
+    known[text] = at
+    return at

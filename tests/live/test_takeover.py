@@ -25,7 +25,8 @@ IN_TURN = (
     "head.after:1",  # in the recovery
     "head.after:15",
 )
-AT_ONCE = ("append.before:10", "append.after:20", "publish.after:20", "rows.after:30", "head.after:30")
+AT_ONCE = ("append.before:10", "append.after:10", "publish.after:8", "rows.after:8", "head.after:8")
+"""Early, so that each leaves input unread to the one after it."""
 
 
 @pytest.fixture

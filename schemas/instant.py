@@ -5,6 +5,7 @@ Integers compare, add and hash the same everywhere; a float or a naive datetime 
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 from schemas.errors import OperatorError
 
@@ -64,6 +65,7 @@ def after(instant: int, duration: int) -> int:
     return min(instant + duration, LAST)
 
 
+@lru_cache(maxsize=4096)  # a decision says the same few instants again and again
 def text(instant: int) -> str:
     """Return an instant as RFC 3339 in UTC with `Z` and no trailing zero fractions.
 

@@ -14,7 +14,7 @@ from schemas.policy import PolicyBook
 from schemas.wire import canonical
 from streams.core.fold import Fold, Work
 from streams.core.sealing import headers_of, output_key, status_of
-from streams.ledger.chain import GENESIS, Head, judge, next_entry
+from streams.ledger.chain import GENESIS, Head, after_own, next_entry
 from streams.ledger.draft import Draft, Standing, content_of
 from streams.ledger.effects import Headers, Record, Rows, offsets
 
@@ -116,7 +116,7 @@ class Chain:
             InvariantBroken: the draft does not follow from the entry before.
         """
         entry = next_entry(self.head, self._writer, encode_content(content_of(draft, self._standing)))
-        self.head, _ = judge(self.head, self.head.next_offset, entry)
+        self.head = after_own(self.head, entry)
         self._standing = replace(
             self._standing,
             positions=offsets(draft.positions),

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from schemas import topics
 from schemas.digest import digest_of
 from schemas.errors import InputError, InvariantBroken
-from schemas.inputs import ClockTicked, PolicyBookPublished
+from schemas.inputs import ClockTicked, FollowerCountChanged, PolicyBookPublished
 from schemas.instant import DAY, FOREVER
 from schemas.journal import Cursor, Run
 from schemas.outputs import time_text
@@ -170,7 +170,7 @@ class Fold:
         first = index = 0
         while (index := self._next_awake(topic, records, index)) < len(records):
             before = len(self.decider.decisions)
-            for cursor in self._decide_record(topic, records[index]):
+            for cursor in self._decide_record(topic, records, index):
                 if self.decider.bytes > FULL_BYTES:
                     self._close_run(topic, records[first:index], records[index].offset)
                     first, before = index, 0
@@ -288,13 +288,14 @@ class Fold:
 
     # One record ----------------------------------------------------------------------------------
 
-    def _decide_record(self, topic: str, record: Any) -> Iterator[Cursor]:
+    def _decide_record(self, topic: str, records: Records, index: int) -> Iterator[Cursor]:
         """Decide one record whole; yield after each of its decisions how far it came."""
+        record = records[index]
         decider, offset = self.decider, record.offset
         if decider.agenda.next_at <= decider.T and not self._is_adopting:
             yield from decider.advance(decider.T, topic, offset)
         try:
-            value = self._decode(topic, record)
+            value = self._read_before(records, index) or self._decode(topic, record)
         except InputError as error:
             self._refuse(topic, record, error.code)
             return
@@ -310,6 +311,16 @@ class Fold:
         # What a decision has planned for this very T (a deadline without least days) is due, too: an entry
         # leaves nothing undone. Taken up again after it, the record itself is a repetition and decides nothing.
         yield from decider.advance(decider.T, topic, offset)
+
+    def _read_before(self, records: Records, index: int) -> FollowerCountChanged | None:
+        """Return the count that a record says, None where it was not read with its chunk, or only in part."""
+        chunk, place = self._chunk, index - self._chunk.start
+        if chunk.of is not records or not chunk.start <= index < chunk.end or self.book is None:
+            return None
+        said, at = chunk.said[place], chunk.at[place]
+        if said.platform not in self.book.policies or (self.time == "clock" and at > self.T + DAY):
+            return None
+        return FollowerCountChanged(said.event_id, said.platform, said.account_id, said.followers, at)
 
     def _decode(self, topic: str, record: Any) -> Any:
         """Return what a raw record says, None where nothing is decided of it yet."""

@@ -35,13 +35,15 @@ def phases_in_force(policy: Policy | None, *instants: int) -> tuple[Phase, ...]:
     """
     if policy is None or not policy.enabled:
         return ()
-    return tuple(phase for phase in policy.phases if all(phase.in_force(at) for at in instants))
+    first, last = min(instants), max(instants)
+    return tuple([phase for phase in policy.phases if phase.in_force(first) and phase.in_force(last)])
 
 
 def covering(policy: Policy | None, row: Row, *instants: int) -> tuple[Phase, ...]:
     """Return the phases in force at every one of the instants that cover the account."""
-    in_force = phases_in_force(policy, *instants)
-    return tuple(phase for phase in in_force if policy is not None and covers(policy, phase, row))
+    if policy is None:
+        return ()
+    return tuple([phase for phase in phases_in_force(policy, *instants) if covers(policy, phase, row)])
 
 
 def is_below(policy: Policy, phase: Phase, followers: int) -> bool:

@@ -86,6 +86,11 @@ def judge_slice(
     return Head(head.n, head.epoch, head.hash, upto), tuple(accepted)
 
 
+def after_own(head: Head, entry: bytes) -> Head:
+    """Return the head after an entry that `next_entry` made for it, written at the first unjudged offset."""
+    return Head(head.n + 1, head.epoch, entry_hash(entry), head.next_offset + 1)
+
+
 def next_entry(head: Head, writer: str, content: bytes, *, takeover: bool = False) -> bytes:
     """Return the bytes of the entry that follows a head."""
     return encode_entry(head.n + 1, head.epoch + takeover, head.hash, writer, content)

@@ -7,7 +7,7 @@ plain refuses its chunk, and the chunk is then read one by one: this never says 
 the lenient side (a test holds it against the full path).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -42,6 +42,14 @@ _QUOTES = 2 * 5 + 2 * 4
 """Five keys and four texts. A key that stands twice needs more, as no field may be missing."""
 
 _parse = msgspec.json.Decoder(Said).decode
+
+
+def own_keys(values: Iterable[bytes]) -> list[bytes] | None:
+    """Return `platform:account_id` of each value, None where any is no count at all."""
+    try:
+        return [f"{one.platform}:{one.account_id}".encode() for one in map(_parse, values)]
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
 
 
 def decode_counts(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Counts | None:

@@ -39,7 +39,7 @@ class Records(Sequence[Raw]):
 
     def __init__(
         self,
-        offsets: Sequence[int],
+        offsets: "array[int]",
         keys: list[bytes | None],
         values: list[bytes | None],
         times: list[tuple[int, int]] | None = None,
@@ -63,6 +63,19 @@ class Records(Sequence[Raw]):
             if times is not None:
                 times.append((record.timestamp, record.timestamp_type))
         return cls(offsets, keys, values, times)
+
+    @classmethod
+    def plain(cls, start: int, keys: list[bytes], values: list[bytes]) -> "Records":
+        """Return records whose offsets are dense from a first one on, with no times."""
+        return cls(array("q", range(start, start + len(values))), list(keys), list(values), None)
+
+    def extend(self, others: "Records") -> None:
+        """Put records behind these."""
+        self.offsets.extend(others.offsets)
+        self.keys.extend(others.keys)
+        self.values.extend(others.values)
+        if self.times is not None:
+            self.times.extend(others.times or [TIMES_UNKNOWN] * len(others))
 
     def __len__(self) -> int:
         return len(self.values)

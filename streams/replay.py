@@ -6,12 +6,13 @@ of its due instants anyway, it is enough to bring a partition up to the common T
 record that is older. Where there are clock lines, only they move T.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from schemas import topics
 from schemas.account import apply_rows
+from schemas.counts import decode_counts
 from schemas.errors import InputError, OperatorError
 from schemas.instant import of_option
 from schemas.partitioner import partition_of
@@ -21,7 +22,7 @@ from schemas.wire import canonical, decode
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
-from streams.replay_files import Line, rare_topics, read_lines
+from streams.replay_files import Line, Plain, rare_topics, read_blocks
 
 WRITER = "replay"
 RUN_RECORDS = 4096
@@ -66,25 +67,30 @@ class Partition:
         self._chain = Chain(number, WRITER)
         self._outputs = outputs
         self._topic = ""
-        self._run: list[Raw] = []
+        self._run = Records.of(())
         self._next = dict.fromkeys(topics.INPUTS, 0)
 
     def next_offset(self, topic: str) -> int:
         """Return the offset of the next line of a topic that names none."""
         return self._next[topic]
 
-    def take(self, topic: str, record: Raw) -> None:
-        """Gather a record; runs are taken when the topic changes, or when they are long enough."""
+    def take(self, topic: str, records: Records) -> None:
+        """Gather records; runs are taken when the topic changes, or when they are long enough."""
         if topic != self._topic or len(self._run) >= RUN_RECORDS:
             self.flush()
         self._topic = topic
-        self._run.append(record)
-        self._next[topic] = record.offset + 1
+        self._run.extend(records)
+        self._next[topic] = records.offsets[-1] + 1
+
+    def take_plain(self, keys: list[bytes], values: list[bytes]) -> None:
+        """Gather counts that name no offsets."""
+        start = self._next[topics.COUNTS]
+        self.take(topics.COUNTS, Records.plain(start, keys, values))
 
     def flush(self) -> None:
         """Decide what was gathered."""
         if self._run:
-            run, self._run = Records.of(self._run), []
+            run, self._run = self._run, Records.of(())
             self._journal(self.fold.take(self._topic, run, run.offsets[-1] + 1))
 
     def advance(self, until: int) -> None:
@@ -128,7 +134,7 @@ class Replay:
         self.time = time
         self.records = 0
         self.partitions = [Partition(number, time, outputs) for number in range(partitions)]
-        self._platforms: Iterable[str] = ()
+        self._platforms: Collection[str] = ()
         if book is not None:
             self._publish(canonical({"book": book.tables, "hash": book.hash}))
 
@@ -145,13 +151,53 @@ class Replay:
             chosen = self.partitions if line.partition is None else [self._partition(line)]
             for partition in chosen:
                 partition.flush()
-                partition.take(topics.CLOCK, self._raw(line, partition))
+                partition.take(topics.CLOCK, self._record(line, partition))
         else:
             partition = self._partition(line)
-            record = self._raw(line, partition)
+            record = self._record(line, partition)
             if self.time == "records" and len(self.partitions) > 1:
-                self._share_time(partition, line.topic, record)
+                self._share_time(partition, line.topic, record[0])
             partition.take(line.topic, record)
+
+    def take_plain(self, block: Plain) -> None:
+        """Take many counts at once.
+
+        Raises:
+            OperatorError: as `take`.
+        """
+        if len(self.partitions) == 1:
+            self.records += len(block.values)
+            self.partitions[0].take_plain(block.keys, block.values)
+        elif self._shares_time_of(block):
+            self.records += len(block.values)
+            self._deal(block)
+        else:
+            for line in block.one_by_one():
+                self.take(line)
+
+    def _deal(self, block: Plain) -> None:
+        count = len(self.partitions)
+        dealt: list[tuple[list[bytes], list[bytes]]] = [([], []) for _ in range(count)]
+        for key, value in zip(block.keys, block.values, strict=True):
+            keys, values = dealt[partition_of(key, count)]
+            keys.append(key)
+            values.append(value)
+        for partition, (keys, values) in zip(self.partitions, dealt, strict=True):
+            if keys:
+                partition.take_plain(keys, values)
+
+    def _shares_time_of(self, block: Plain) -> bool:
+        """Let sound counts whose instants never go back move the common T; otherwise each is looked at."""
+        if self.time == "clock":
+            return True
+        counts = decode_counts(block.keys, block.values)
+        if counts is None or any(one.platform not in self._platforms for one in counts.said):
+            return False
+        times = [self.T, *counts.at]
+        if sorted(times) != times:
+            return False
+        self.T = times[-1]
+        return True
 
     def finish(self, until: int | None) -> None:
         """Bring all partitions to the common T, and to `until`; then journal what is left."""
@@ -177,7 +223,8 @@ class Replay:
             if self.time == "records" and self.T > partition.fold.T:
                 partition.advance(self.T)
             partition.flush()
-            partition.take(topics.BOOKS, Raw(partition.next_offset(topics.BOOKS), None, value))
+            record = Raw(partition.next_offset(topics.BOOKS), None, value)
+            partition.take(topics.BOOKS, Records.of([record]))
             partition.flush()
         book = self.partitions[0].fold.book
         self._platforms = book.policies if book is not None else ()
@@ -185,7 +232,7 @@ class Replay:
     def _share_time(self, partition: Partition, topic: str, record: Raw) -> None:
         """Bring a partition up to the T that the records of the others have moved."""
         try:
-            at = decode(topic, record.key, record.value, self._platforms).at  # type: ignore[arg-type]
+            at = decode(topic, record.key, record.value, self._platforms).at
         except InputError:
             at = None  # it has no instant, but its dead letter names T
         if at is not None and at >= self.T:
@@ -205,7 +252,7 @@ class Replay:
             )
         return self.partitions[number]
 
-    def _raw(self, line: Line, partition: Partition) -> Raw:
+    def _record(self, line: Line, partition: Partition) -> Records:
         offset = partition.next_offset(line.topic)
         if line.offset is not None:
             if line.offset < offset:
@@ -215,7 +262,7 @@ class Replay:
                     "Put the lines in the order of their offsets, or leave the offsets out."
                 )
             offset = line.offset
-        return Raw(offset, line.key, line.value, line.timestamp, line.timestamp_type)
+        return Records.of([Raw(offset, line.key, line.value, line.timestamp, line.timestamp_type)])
 
 
 def replay(
@@ -242,17 +289,27 @@ def replay(
     outputs = Outputs(out)
     try:
         run = Replay(time, partitions, book, outputs)
-        for line in read_lines(files):
-            if run.records == 0 and time == "clock" and line.topic != topics.CLOCK:
-                raise OperatorError(
-                    f"{line.file}:{line.number}: where a file holds clock lines the first line must be one, "
-                    "because nothing else moves the time. Put a clock line before it."
-                )
-            run.take(line)
+        for block in read_blocks(files):
+            if run.records == 0 and time == "clock":
+                _check_first(block)
+            if isinstance(block, Plain):
+                run.take_plain(block)
+            else:
+                run.take(block)
         run.finish(until)
     finally:
         outputs.close()
     return outputs.counts
+
+
+def _check_first(block: Line | Plain) -> None:
+    if isinstance(block, Plain):
+        block = next(block.one_by_one())
+    if block.topic != topics.CLOCK:
+        raise OperatorError(
+            f"{block.file}:{block.number}: where a file holds clock lines the first line must be one, "
+            "because nothing else moves the time. Put a clock line before it."
+        )
 
 
 def parse_until(said: str | None) -> int | None:

@@ -13,12 +13,13 @@ import zlib
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from schemas import topics
+from schemas.counts import own_keys
 from schemas.errors import OperatorError
 from schemas.strict_json import is_too_deep
 
@@ -70,8 +71,41 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)|[][{},:]', re.DOTALL)
 
 _RARE = re.compile(rb'"clock"|"policy-book"|\\')  # a backslash may spell either in another way
 
+_COUNT = re.compile(rb'\{"topic": ?"follower-counts", ?"value": ?\{')
+BLOCK_BYTES = 512 * 1024
+"""How much of a file is looked at together: some thousand lines."""
+
 _written = msgspec.json.Decoder(_Written).decode
 _identity = msgspec.json.Decoder(_Identity).decode
+
+
+class Plain(NamedTuple):
+    """Consecutive lines that say nothing but the topic `follower-counts` and a count: nearly all there are."""
+
+    lines: list[bytes]
+    path: Path
+    first: int
+    """Number of the first line in its file, from 1."""
+    keys: list[bytes]
+    values: list[bytes]
+
+    def one_by_one(self) -> Iterator[Line]:
+        """Yield the same lines as `read_lines` does."""
+        return _lines(self.path, self.first, self.lines)
+
+
+def read_blocks(paths: Iterable[Path]) -> Iterator[Line | Plain]:
+    """Return the records of replay files, in order, plain counts in blocks.
+
+    Raises:
+        OperatorError: a file cannot be read, or a line is not of the form; it names both.
+    """
+    for path, first, lines in _blocks(paths):
+        plain = _plain(path, first, lines)
+        if plain is not None:
+            yield plain
+        else:
+            yield from _lines(path, first, lines)
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
@@ -80,10 +114,8 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
     Raises:
         OperatorError: a file cannot be read, or a line is not of the form; it names both.
     """
-    for path, number, text in _texts(paths):
-        line = _line(path, number, text)
-        if line is not None:
-            yield line
+    for path, first, lines in _blocks(paths):
+        yield from _lines(path, first, lines)
 
 
 def rare_topics(paths: Iterable[Path]) -> set[str]:
@@ -93,27 +125,50 @@ def rare_topics(paths: Iterable[Path]) -> set[str]:
         OperatorError: a file cannot be read, or a line that may name one is not of the form.
     """
     found = set()
-    for path, number, text in _texts(paths):
-        if _RARE.search(text):
-            line = _line(path, number, text)
+    for path, first, lines in _blocks(paths):
+        if not _RARE.search(b"".join(lines)):
+            continue
+        for number, text in enumerate(lines, first):
+            line = _line(path, number, text) if _RARE.search(text) else None
             if line is not None and line.topic in (topics.CLOCK, topics.BOOKS):
                 found.add(line.topic)
     return found
 
 
-def _texts(paths: Iterable[Path]) -> Iterator[tuple[Path, int, bytes]]:
+def _blocks(paths: Iterable[Path]) -> Iterator[tuple[Path, int, list[bytes]]]:
     for path in paths:
         number = 0
         try:
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-                for number, text in enumerate(file, 1):
-                    yield path, number, text
+                while lines := file.readlines(BLOCK_BYTES):
+                    yield path, number + 1, lines
+                    number += len(lines)
         except (OSError, EOFError, zlib.error) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise OperatorError(
                 f"{path}: cannot be read after line {number} ({why}). Check the path, its permissions and "
                 "whether the file is complete, then run the command again."
             ) from None
+
+
+def _plain(path: Path, first: int, lines: list[bytes]) -> Plain | None:
+    """Return a block of plain counts, None where any line is anything else, or written in another way."""
+    start = _COUNT.match(lines[0])
+    if start is None:
+        return None
+    form, inside = start[0], len(start[0]) - 1
+    if not all(line.startswith(form) and line.endswith(b"}}\n") for line in lines):
+        return None
+    values = [line[inside:-2] for line in lines]
+    keys = own_keys(values)  # whatever parses as a count is one JSON value, and the line nothing else
+    return Plain(lines, path, first, keys, values) if keys is not None else None
+
+
+def _lines(path: Path, first: int, lines: Iterable[bytes]) -> Iterator[Line]:
+    for number, text in enumerate(lines, first):
+        line = _line(path, number, text)
+        if line is not None:
+            yield line
 
 
 def _line(path: Path, number: int, text: bytes) -> Line | None:

@@ -22,7 +22,7 @@ class Chunk(NamedTuple):
     at: list[int]
 
 
-NO_CHUNK = Chunk(Records([], [], []), 0, 0, [], [])
+NO_CHUNK = Chunk(Records.of(()), 0, 0, [], [])
 
 
 def chunk_at(records: Records, start: int) -> Chunk:

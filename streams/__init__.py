@@ -9,5 +9,6 @@ live/       a Faust worker: transport, table, clock, and the owner that performs
 policies/   policy files and their loader
 replay, verify, verify_inputs, journaling   the same decisions offline, and the audit
 explain/    why an account stands as it stands
+generate/   made-up populations as replay input
 broker/     a local Kafka;  cli/   the commands
 """

@@ -42,18 +42,24 @@ def nameplate() -> None:
     """Streams that turn follower counts into disclosure duties: explained, journaled, free of names."""
 
 
-def listed(listing: Literal["table", "json"], names: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> None:
+def listed(
+    listing: Literal["table", "json"],
+    names: tuple[str, ...],
+    rows: Iterable[Iterable[Any]],
+    *,
+    to: Console = out,
+) -> None:
     """Print rows as a table for people, or as one JSON document with stable names."""
     if listing == "json":
         keys = [name.replace(" ", "_") for name in names]
-        out.print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2), markup=False)
+        to.print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2), markup=False)
         return
     table = Table(box=None, pad_edge=False)
     for name in names:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    out.print(table)
+    to.print(table)
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ class StreamsError(Exception):
     """Every error that Nameplate raises by itself; the message says what, why and what to do."""
 
     code: str = "error"
+    exit_status: int = 70
+    """Of a command that ends with it. 70: our own fault, as nobody else caught it."""
 
 
 class InputError(StreamsError):
@@ -32,24 +34,28 @@ class PolicyError(StreamsError):
     """A policy file or book is refused: all its mistakes at once, one a line (file, where, what, remedy)."""
 
     code = "policy"
+    exit_status = 2
 
 
 class OperatorError(StreamsError):
     """The call, a setting or the environment is wrong; the message ends with the next command to type."""
 
     code = "operator"
+    exit_status = 2
 
 
 class AuditError(StreamsError):
     """The evidence does not agree with itself or with what is derived again from it."""
 
     code = "audit"
+    exit_status = 1
 
 
 class TransportError(StreamsError):
     """Another machine did not do its part in time."""
 
     code = "transport"
+    exit_status = 2
 
 
 class InvariantBroken(StreamsError):

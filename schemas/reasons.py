@@ -1,7 +1,8 @@
 """Why a decision was taken: an enumeration of codes, each with the values it compares and a sentence.
 
 A reason on the wire is `{"code": …, values…}`. The table is closed: a code that is not here, or a
-value too many or too few, is our bug. The sentence is what `explain` says, filled with the values.
+value too many or too few, is our bug. The sentence is what `explain` says, filled with the values in words: a
+number of days comes with its unit, as one day is no "1 days".
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ REASONS: dict[str, Wording] = {
         "{followers} followers are {op} {threshold}, the threshold of phase {phase}, which is in force.",
     ),
     "dwell-over": Wording(
-        ("since", "dwell_days"), "Every count taken since {since} has reached it, for {dwell_days} days."
+        ("since", "dwell_days"), "Every count taken since {since} has reached it, for {dwell_days}."
     ),
     "below-every-phase": Wording(
         ("followers", "below"),
@@ -32,14 +33,16 @@ REASONS: dict[str, Wording] = {
     ),
     "suspected-purge": Wording(
         ("highest", "followers", "within_days"),
-        "The count fell from {highest} to {followers} within {within_days} days: a suspected purge.",
+        "The count fell from {highest} to {followers} within {within_days}: a suspected purge.",
     ),
     "displayed": Wording(("occurred_at",), "The name is displayed since {occurred_at}."),
     "deadline-passed": Wording(("deadline_at",), "The grace period ended at {deadline_at}."),
     "no-answer": Wording(("notified_at",), "The account was told at {notified_at} and did not answer."),
     "answered": Wording(("answer", "occurred_at"), "The account answered {answer} at {occurred_at}."),
     "last-answer": Wording(("answer",), "The last answer of the account was {answer}."),
-    "reminder-due": Wording(("deadline_at", "days_left"), "{days_left} days are left until {deadline_at}."),
+    "reminder-due": Wording(
+        ("deadline_at", "days_left"), "The account has {days_left} left, until {deadline_at}."
+    ),
     "no-open-grace": Wording((), "No grace period is open, so this has no effect and is not remembered."),
     "count-recorded": Wording(("followers",), "The count of {followers} followers is recorded."),
     "profile-recorded": Wording((), "The profile is recorded."),
@@ -62,8 +65,8 @@ REASONS: dict[str, Wording] = {
     "account-suspended": Wording((), "The account is suspended, so the clock stands."),
     "account-active": Wording((), "The account is active again."),
     "clock-stopped": Wording(("by",), "The clock already stood ({by})."),
-    "time-left": Wording(("left_s",), "{left_s} seconds were left when the clock stopped."),
-    "at-least-min-days": Wording(("min_days",), "After a hold at least {min_days} days are left."),
+    "time-left": Wording(("left_s",), "The clock had stopped with {left_s} left."),
+    "at-least-min-days": Wording(("min_days",), "After a hold the account has at least {min_days} left."),
     "phase-began": Wording((), "A phase of the policy begins at this instant."),
     "phase-ended": Wording((), "A phase of the policy ends at this instant."),
     "book-adopted": Wording(("book",), "The policy book {book} is adopted."),

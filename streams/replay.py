@@ -22,7 +22,7 @@ from schemas.wire import canonical, decode
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
-from streams.replay_files import Line, Plain, rare_topics, read_blocks
+from streams.replay_files import Line, Opened, Plain, rare_topics, read_blocks
 
 WRITER = "replay"
 RUN_RECORDS = 4096
@@ -272,6 +272,8 @@ def replay(
     until: int | None = None,
     partitions: int = 1,
     out: Path | None = None,
+    rare: set[str] | None = None,
+    opened: Opened = lambda _: None,
 ) -> dict[str, int]:
     """Replay files and return how many records each output file got.
 
@@ -281,15 +283,17 @@ def replay(
         until: Where T goes at the end, in µs; None: where the records leave it.
         partitions: How many.
         out: Directory of the output files; None to write none.
+        rare: What `rare_topics` says of the files, where it is known.
+        opened: Told of each file when it is opened.
 
     Raises:
         OperatorError: a file or a line is not of the form of replay files.
     """
-    time: Time = "clock" if topics.CLOCK in rare_topics(files) else "records"
+    time: Time = "clock" if topics.CLOCK in (rare_topics(files) if rare is None else rare) else "records"
     outputs = Outputs(out)
     try:
         run = Replay(time, partitions, book, outputs)
-        for block in read_blocks(files):
+        for block in read_blocks(files, opened):
             if run.records == 0 and time == "clock":
                 _check_first(block)
             if isinstance(block, Plain):

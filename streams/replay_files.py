@@ -11,7 +11,7 @@ import json
 import re
 import zlib
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -79,6 +79,14 @@ _written = msgspec.json.Decoder(_Written).decode
 _identity = msgspec.json.Decoder(_Identity).decode
 
 
+Opened = Callable[[Callable[[], int]], None]
+"""Given, when a file is opened, what can be asked at any time how many of its bytes are read."""
+
+
+def _unseen(_: Callable[[], int]) -> None:
+    pass
+
+
 class Plain(NamedTuple):
     """Consecutive lines that say nothing but the topic `follower-counts` and a count: nearly all there are."""
 
@@ -94,13 +102,13 @@ class Plain(NamedTuple):
         return _lines(self.path, self.first, self.lines)
 
 
-def read_blocks(paths: Iterable[Path]) -> Iterator[Line | Plain]:
+def read_blocks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Line | Plain]:
     """Return the records of replay files, in order, plain counts in blocks.
 
     Raises:
         OperatorError: a file cannot be read, or a line is not of the form; it names both.
     """
-    for path, first, lines in _blocks(paths):
+    for path, first, lines in _blocks(paths, opened):
         plain = _plain(path, first, lines)
         if plain is not None:
             yield plain
@@ -108,24 +116,24 @@ def read_blocks(paths: Iterable[Path]) -> Iterator[Line | Plain]:
             yield from _lines(path, first, lines)
 
 
-def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
+def read_lines(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Line]:
     """Return the records of replay files, in order.
 
     Raises:
         OperatorError: a file cannot be read, or a line is not of the form; it names both.
     """
-    for path, first, lines in _blocks(paths):
+    for path, first, lines in _blocks(paths, opened):
         yield from _lines(path, first, lines)
 
 
-def rare_topics(paths: Iterable[Path]) -> set[str]:
+def rare_topics(paths: Iterable[Path], opened: Opened = _unseen) -> set[str]:
     """Return which of the topics `clock` and `policy-book` any line names, at the price of a look at each line.
 
     Raises:
         OperatorError: a file cannot be read, or a line that may name one is not of the form.
     """
     found = set()
-    for path, first, lines in _blocks(paths):
+    for path, first, lines in _blocks(paths, opened):
         if not _RARE.search(b"".join(lines)):
             continue
         for number, text in enumerate(lines, first):
@@ -135,11 +143,13 @@ def rare_topics(paths: Iterable[Path]) -> set[str]:
     return found
 
 
-def _blocks(paths: Iterable[Path]) -> Iterator[tuple[Path, int, list[bytes]]]:
+def _blocks(paths: Iterable[Path], opened: Opened) -> Iterator[tuple[Path, int, list[bytes]]]:
     for path in paths:
         number = 0
         try:
-            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            with path.open("rb") as stored:
+                opened(stored.tell)
+                file = gzip.GzipFile(fileobj=stored) if path.suffix == ".gz" else stored
                 while lines := file.readlines(BLOCK_BYTES):
                     yield path, number + 1, lines
                     number += len(lines)

@@ -8,7 +8,7 @@ What was quiet only the raw inputs can prove: see verify_inputs.py.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -261,22 +261,29 @@ def _brief(value: object) -> str:
 # A whole journal -------------------------------------------------------------------------------------
 
 
-def read_journal(path: Path) -> Iterator[tuple[bytes, EntryContent]]:
+def read_journal(
+    path: Path, opened: Callable[[Callable[[], int]], None] = lambda _: None
+) -> Iterator[tuple[bytes, EntryContent]]:
     """Yield the entries of a journal file: their bytes and their contents.
+
+    Args:
+        path: JSON Lines, one entry a line.
+        opened: Given, when it is opened, what can be asked how many of its bytes are read.
 
     Raises:
         OperatorError: there is no such file.
         AuditError: a line is no entry.
     """
     try:
-        file = path.open("rb")
+        with path.open("rb") as file:
+            opened(file.tell)
+            for number, line in enumerate(file, 1):
+                yield read_line(line.removesuffix(b"\n"), f"{path}, line {number}")
     except OSError as error:
         raise OperatorError(
-            f"{path}: {error.strerror}. Name a journal file, such as journal.jsonl in the --out of a replay."
+            f"{path}: {error.strerror}. Name a journal file: the journal.jsonl that `nameplate replay FILE --out DIR` "
+            "writes, or what `nameplate journal export FILE` wrote."
         ) from None
-    with file:
-        for number, line in enumerate(file, 1):
-            yield read_line(line.removesuffix(b"\n"), f"{path}, line {number}")
 
 
 def read_line(raw: bytes, where: str) -> tuple[bytes, EntryContent]:

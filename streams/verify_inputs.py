@@ -6,8 +6,9 @@ and a fold takes the runs in the journal's order: what it decides must be what i
 else. A replay's own journal is made again whole, since its partitions share one time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from schemas import topics
 from schemas.account import apply_rows
@@ -22,7 +23,7 @@ from schemas.wire import canonical
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.replay import WRITER, Outputs, Replay
-from streams.replay_files import Line, read_lines
+from streams.replay_files import Line, Opened, read_lines
 from streams.verify import Diverged, first_difference
 
 Entry = tuple[bytes, EntryContent]
@@ -30,12 +31,24 @@ ByOffset = dict[str, dict[int, Raw]]
 """Per input topic the raw records of one partition, by offset."""
 
 
-def check_inputs(entries: Sequence[Entry], files: Sequence[Path]) -> dict[int, int]:
+Watched = Callable[[Sequence[Any]], Iterable[Any]]
+"""Gives work back item by item, and so knows how far it is."""
+
+
+def check_inputs(
+    entries: Sequence[Entry],
+    files: Sequence[Path],
+    *,
+    opened: Opened = lambda _: None,
+    watched: Watched = iter,
+) -> dict[int, int]:
     """Hold a verified journal against the raw inputs.
 
     Args:
         entries: All its entries, of all partitions, each partition's in order.
         files: Replay files with everything that was published.
+        opened: Told of each file when it is opened.
+        watched: Given what is then decided again: the lines, or the entries of one partition after the other.
 
     Returns:
         How many input records were decided again, by partition.
@@ -45,16 +58,16 @@ def check_inputs(entries: Sequence[Entry], files: Sequence[Path]) -> dict[int, i
     """
     partitions = 1 + max(content.partition for _, content in entries)
     envelope = read_envelope(entries[0][0])
-    lines = list(read_lines(files))
+    lines = list(read_lines(files, opened))
     if envelope is not None and envelope.writer == WRITER:
-        return _check_replay(entries, lines, partitions)
+        return _check_replay(entries, lines, partitions, watched)
     checked = {}
     for partition in sorted({content.partition for _, content in entries}):
         contents = [content for _, content in entries if content.partition == partition]
         records = _dealt(lines, partition, partitions)
         if not records[topics.BOOKS]:
             records[topics.BOOKS] = _books_of(contents)
-        checked[partition] = _check_partition(partition, contents, records)
+        checked[partition] = _check_partition(partition, contents, records, watched)
     return checked
 
 
@@ -73,12 +86,14 @@ class _Journal(Outputs):
             self.entries.append(line)
 
 
-def _check_replay(entries: Sequence[Entry], lines: list[Line], partitions: int) -> dict[int, int]:
+def _check_replay(
+    entries: Sequence[Entry], lines: list[Line], partitions: int, watched: Watched
+) -> dict[int, int]:
     """Make a replay's journal again from its inputs, its first book and its last T."""
     time: Time = "records" if entries[0][1].time == "records" else "clock"
     again = _Journal()
     replay = Replay(time, partitions, _first_book(entries, lines), again)
-    for line in lines:
+    for line in watched(lines):
         replay.take(line)
     ends = {content.partition: content.T for _, content in entries}  # of each partition the last one
     replay.finish_at([_instant(ends.get(number)) for number in range(partitions)])
@@ -143,7 +158,9 @@ def _books_of(contents: Iterable[EntryContent]) -> dict[int, Raw]:
     return found
 
 
-def _check_partition(partition: int, contents: Sequence[EntryContent], records: ByOffset) -> int:
+def _check_partition(
+    partition: int, contents: Sequence[EntryContent], records: ByOffset, watched: Watched
+) -> int:
     missing = {run.topic for content in contents for run in content.runs if not records[run.topic]}
     if missing:
         raise OperatorError(
@@ -151,7 +168,7 @@ def _check_partition(partition: int, contents: Sequence[EntryContent], records: 
             "file holds any. Give every input topic's records with --inputs."
         )
     checker = _Checker(partition, "records" if contents[0].time == "records" else "clock", records)
-    for number, content in enumerate(contents):
+    for number, content in enumerate(watched(contents)):
         checker.follow(number, content)
     return checker.records
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+import golden
 import msgspec
 import pytest
 from builders import book_of, book_tables, day, key_of, phase_tables, policy_tables, profile_of, row_of
@@ -24,7 +25,8 @@ from schemas.outputs import OF_TYPE
 from schemas.policy_leaves import Status
 from schemas.reasons import CLAUSES, REASONS
 from schemas.wire import canonical, sha256_hex
-from streams.cli import app as cli
+from streams.cli import main
+from streams.cli import screen as cli
 from streams.core.deadlines import KINDS
 from streams.explain.clauses import (
     CLAUSES_OF_OUTPUT,
@@ -43,7 +45,6 @@ from streams.policies.load import load_book
 from streams.replay import replay
 from streams.verify import read_journal
 
-MESSAGES = Path(__file__).parent / "messages"
 PROFILE = {"owner": "individual", "self_media": True, "subjects": {"finance": 0.6}}
 
 
@@ -185,7 +186,7 @@ def masked(screen_text: str) -> str:
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_is_told_as_on_its_screen(name, tmp_path):
     said = masked(shown(explained(STORIES[name], tmp_path)))
-    assert said == (MESSAGES / f"explain-{name}.txt").read_text("utf-8")
+    golden.hold(f"explain-{name}", said)
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -584,7 +585,7 @@ def run(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["nameplate", "explain", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "80")
         try:
-            cli.main()
+            main()
         except SystemExit as ended:
             code = ended.code or 0
         else:
@@ -623,7 +624,7 @@ def test_json_has_stable_names_and_the_instant_that_was_asked_for(run, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "said_of_it"),
     [
-        (("weibo:acc-a",), "Name one journal: a file (--journal FILE), or a broker"),
+        (("weibo:acc-a",), "Name one journal, a file or a broker's: `nameplate verify JOURNAL`"),
         (("weibo:acc-a", "--journal", "no-such.jsonl"), "no-such.jsonl: No such file"),
         (("weibo:acc-a", "--journal", "empty.jsonl"), "holds no entry. Name the journal.jsonl"),
         (("acc-a", "--journal", "empty.jsonl"), "Write it as platform:account_id"),

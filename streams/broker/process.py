@@ -100,7 +100,7 @@ def free_port(host: str, wanted: int | None, taken: int | None = None) -> int:
     found = next((port for port in tries if is_free(host, port)), None)
     if found is None:
         raise OperatorError(
-            f"Nothing can listen on {host}: is it an address of this machine?"
-            " Leave it out for 127.0.0.1: nameplate broker up"
+            f"Nothing can listen on {host}: it is no address of this machine, or all its ports are taken."
+            " See what is wrong with `nameplate doctor`."
         )
     return found

@@ -1,12 +1,17 @@
 """The command line: one thin command for each verb. What a command needs is imported when it runs.
 
-app.py       the application, its groups of commands, options, lists, and how it ends
-offline.py   commands that need files only
+app.py          the application, its groups of commands, and the options that several commands have
+offline.py      commands that need files only
 generating.py   the command that makes up populations
-online.py    commands that need a broker
+online.py       commands that need a broker
+doctoring.py    what is missing
+screen.py       lists, JSON documents, errors
+progress.py     how far long work is
+logs.py         what the libraries and the worker log
+ending.py       how a command ends
 """
 
-from streams.cli import generating, offline, online
-from streams.cli.app import main
+from streams.cli import doctoring, generating, offline, online
+from streams.cli.ending import main
 
-__all__ = ["generating", "main", "offline", "online"]
+__all__ = ["doctoring", "generating", "main", "offline", "online"]

@@ -1,17 +1,40 @@
-"""The application, its groups of commands, the options that several commands have, lists, and how it ends."""
+"""The application, its groups of commands, and the options that several commands have."""
 
-import json
-from collections.abc import Iterable
+import re
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from schemas.errors import AuditError, OperatorError, PolicyError, TransportError
+from schemas.topics import DEFAULT_PREFIX
+from streams.cli.screen import err, listed, out, say_json
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+__all__ = [
+    "LOCAL",
+    "Bootstrap",
+    "Files",
+    "Format",
+    "JournalOf",
+    "Policies",
+    "Prefix",
+    "Until",
+    "app",
+    "broker",
+    "err",
+    "journal",
+    "listed",
+    "out",
+    "policy",
+    "say_json",
+    "topics",
+]
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings=HELP
+)
 broker = typer.Typer(no_args_is_help=True, help="A local Apache Kafka without Docker.")
 topics = typer.Typer(no_args_is_help=True, help="The topics as code.")
 policy = typer.Typer(no_args_is_help=True, help="Policy books.")
@@ -19,53 +42,82 @@ journal = typer.Typer(no_args_is_help=True, help="The journal on the broker.")
 for group, name in ((broker, "broker"), (topics, "topics"), (policy, "policy"), (journal, "journal")):
     app.add_typer(group, name=name)
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+LOCAL = "127.0.0.1:9092"
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:,\[\]/]+):[0-9]{1,5}")
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,200}")
 
-WRONG_EVIDENCE, WRONG_CALL = 1, 2
 
-Files = Annotated[list[Path], typer.Argument(help="Replay files: JSON Lines, plain or .gz, in this order.")]
-Bootstrap = Annotated[
-    str, typer.Option(envvar="NAMEPLATE_BOOTSTRAP", help="host:port of the broker, more separated by commas.")
+def _is_bootstrap(said: str | None) -> str | None:
+    hosts = [] if said is None else said.split(",")
+    for host in hosts:
+        if _HOST.fullmatch(host.strip()) is None:
+            raise typer.BadParameter(f"{host!r} is no address of a broker. Write it like {LOCAL}.")
+    return said
+
+
+def _is_prefix(said: str) -> str:
+    if _PREFIX.fullmatch(said) is None:
+        raise typer.BadParameter(
+            f"{said!r} does not suit Kafka: at most 200 letters, digits, dots, dashes and underscores. "
+            f"Write it like {DEFAULT_PREFIX}"
+        )
+    return said
+
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE", help="Replay files: JSON Lines, plain or .gz, in this order."),
 ]
-Prefix = Annotated[str, typer.Option(envvar="NAMEPLATE_PREFIX", help="Before each topic's short name.")]
+Bootstrap = Annotated[
+    str,
+    typer.Option(
+        envvar="NAMEPLATE_BOOTSTRAP",
+        metavar="HOST:PORT",
+        callback=_is_bootstrap,
+        help="The broker; more are separated by commas.",
+    ),
+]
+JournalOf = Annotated[
+    str | None,
+    typer.Option(
+        "--bootstrap",
+        metavar="HOST:PORT",
+        callback=_is_bootstrap,
+        help="Read the journal from a broker instead.",
+    ),
+]
+Prefix = Annotated[
+    str,
+    typer.Option(
+        envvar="NAMEPLATE_PREFIX",
+        metavar="PREFIX",
+        callback=_is_prefix,
+        help="Before each topic's short name.",
+    ),
+]
 Policies = Annotated[
-    Path | None, typer.Option(help="Directory of policy files.", show_default="the shipped book")
+    Path | None,
+    typer.Option(metavar="DIR", help="Directory of policy files.", show_default="the shipped book"),
 ]
 Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to list.")]
+Until = Annotated[
+    str | None, typer.Option(metavar="INSTANT", help="Where the time goes at the end, RFC 3339.")
+]
 
-LOCAL = "127.0.0.1:9092"
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        try:
+            out.print(f"nameplate {version('nameplate')}")
+        except PackageNotFoundError:
+            out.print("nameplate, not installed: run from its source")
+        raise typer.Exit
 
 
 @app.callback()
-def nameplate() -> None:
-    """Streams that turn follower counts into disclosure duties: explained, journaled, free of names."""
-
-
-def listed(
-    listing: Literal["table", "json"],
-    names: tuple[str, ...],
-    rows: Iterable[Iterable[Any]],
-    *,
-    to: Console = out,
+def nameplate(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say the version.")
+    ] = False,
 ) -> None:
-    """Print rows as a table for people, or as one JSON document with stable names."""
-    if listing == "json":
-        keys = [name.replace(" ", "_") for name in names]
-        to.print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2), markup=False)
-        return
-    table = Table(box=None, pad_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*map(str, row))
-    to.print(table)
-
-
-def main() -> None:
-    """Run the command line: exit 0 done, 1 the evidence does not agree, 2 the call or the environment is wrong."""
-    try:
-        app()
-    except (AuditError, OperatorError, PolicyError, TransportError) as error:
-        err.print(str(error), style="red", markup=False)
-        raise SystemExit(WRONG_EVIDENCE if isinstance(error, AuditError) else WRONG_CALL) from None
+    """Streams that turn follower counts into disclosure duties: explained, journaled, free of names."""

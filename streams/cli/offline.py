@@ -1,10 +1,9 @@
-"""Commands that need files only."""
+"""Commands that need files only; a journal may be a broker's."""
 
 # ruff: noqa: PLC0415 - what a command needs is imported when it runs
 
 import asyncio
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,52 +15,84 @@ from schemas.errors import OperatorError
 from schemas.instant import of_option
 from schemas.journal import EntryContent
 from schemas.topics import DEFAULT_PREFIX
-from streams.cli.app import Files, Format, Policies, Prefix, app, listed, out, policy
+from streams.cli.app import (
+    Files,
+    Format,
+    JournalOf,
+    Policies,
+    Prefix,
+    Until,
+    app,
+    listed,
+    out,
+    policy,
+    say_json,
+)
+from streams.cli.progress import Meter
 from streams.policies.load import load_book, shipped_book_dir
+
+Entry = tuple[bytes, EntryContent]
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of policy files.")]
 
 
 @app.command()
 def replay(
     files: Files,
     policies: Policies = None,
-    until: Annotated[str | None, typer.Option(help="Where the time goes at the end, RFC 3339.")] = None,
-    partitions: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
-    to: Annotated[Path | None, typer.Option("--out", help="Directory of the output files.")] = None,
+    until: Until = None,
+    partitions: Annotated[int, typer.Option(min=1, metavar="N", help="How many.")] = 1,
+    to: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Directory of the output files.")
+    ] = None,
     listing: Format = "table",
 ) -> None:
-    """Decide offline: the same decisions as a worker, from files."""
+    """Decide offline, from files. The decisions are those of a worker."""
     from streams.replay import parse_until
     from streams.replay import replay as run
     from streams.replay_files import rare_topics
 
-    book = (
-        None
-        if policies is None and "policy-book" in rare_topics(files)
-        else load_book(policies or shipped_book_dir())
-    )
-    counts = run(files, book, until=parse_until(until), partitions=partitions, out=to)
+    end = parse_until(until)
+    with Meter() as meter:
+        rare = rare_topics(files, meter.files("looking", files))
+        has_own = policies is None and "policy-book" in rare
+        book = None if has_own else load_book(policies or shipped_book_dir())
+        opened = meter.files("deciding", files)
+        counts = run(files, book, until=end, partitions=partitions, out=to, rare=rare, opened=opened)
     listed(listing, ("topic", "records"), counts.items())
 
 
 @app.command()
 def verify(
-    journal_file: Annotated[Path | None, typer.Argument(metavar="[JOURNAL]", help="A journal file.")] = None,
-    inputs: Annotated[
-        list[Path] | None, typer.Option(help="Replay files: also check the raw inputs.")
+    journal_file: Annotated[
+        Path | None, typer.Argument(metavar="[JOURNAL]", help="A journal file.", show_default=False)
     ] = None,
-    bootstrap: Annotated[str | None, typer.Option(help="Read the journal from a broker instead.")] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Replay files: also check the raw inputs. May be said again."),
+    ] = None,
+    bootstrap: JournalOf = None,
     prefix: Prefix = DEFAULT_PREFIX,
     listing: Format = "table",
 ) -> None:
-    """Derive a journal again: its chain, its hashes and every decision; print the first difference."""
+    """Derive a journal again: chain, hashes, decisions. The first difference is printed."""
     from streams.verify import verify as run
     from streams.verify_inputs import check_inputs
 
-    entries = list(_entries(journal_file, bootstrap, prefix))
-    auditors = run(entries)
-    checked = check_inputs(entries, inputs) if inputs else {}
+    with Meter() as meter:
+        entries, _ = _entries(journal_file, bootstrap, prefix, meter)
+        auditors = run(meter.items("deriving", entries))
+        checked = {}
+        if inputs:
+            opened = meter.files("reading inputs", inputs)
+            checked = check_inputs(
+                entries,
+                inputs,
+                opened=opened,
+                watched=lambda work: meter.items("checking inputs", work, "steps"),
+            )
+    nobody = None if listing == "json" else "not checked"
     rows = [
-        (number, one.entries, one.decisions, checked.get(number, "not checked"), one.head.hash)
+        (number, one.entries, one.decisions, checked.get(number, nobody), one.head.hash)
         for number, one in sorted(auditors.items())
     ]
     listed(listing, ("partition", "entries", "decisions", "input records", "last hash"), rows)
@@ -69,73 +100,98 @@ def verify(
 
 @app.command()
 def explain(
-    account: Annotated[str, typer.Argument(help="platform:account_id.")],
-    journal_file: Annotated[Path | None, typer.Option("--journal", help="A journal file.")] = None,
-    at: Annotated[
-        str | None, typer.Option(help="The instant, RFC 3339.", show_default="where the journal ends")
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="platform:account_id.")],
+    journal_file: Annotated[
+        Path | None, typer.Option("--journal", metavar="JOURNAL", help="A journal file.")
     ] = None,
-    bootstrap: Annotated[str | None, typer.Option(help="Read the journal from a broker instead.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="RFC 3339.", show_default="where the journal ends"),
+    ] = None,
+    bootstrap: JournalOf = None,
     prefix: Prefix = DEFAULT_PREFIX,
     listing: Format = "table",
 ) -> None:
-    """Say how an account stood at an instant, why, under which clauses, and what would lift it."""
-    import msgspec
-
+    """Say how an account stood at an instant, and why: the clauses, and what would lift it."""
     from streams.explain.explanation import explain as run
-    from streams.explain.explanation import parse_at
+    from streams.explain.explanation import key_of, parse_at
     from streams.explain.screen import WIDEST, screen
 
-    said = run(_entries(journal_file, bootstrap, prefix), account, parse_at(at))
+    key, instant = key_of(account), parse_at(at)
+    with Meter() as meter:
+        entries, partitions = _entries(journal_file, bootstrap, prefix, meter, key)
+        said = run(meter.items("following", entries), account, instant, partitions)
     if listing == "json":
-        out.print(json.dumps(msgspec.to_builtins(said), indent=2), markup=False)
+        say_json(msgspec.to_builtins(said))
     else:
         out.print(screen(said), soft_wrap=False, width=min(out.width, WIDEST))
 
 
 @policy.command("check")
-def policy_check(directory: Annotated[Path, typer.Argument(help="Directory of policy files.")]) -> None:
+def policy_check(directory: Directory) -> None:
     """Load a book and name every mistake in it."""
     book = load_book(directory)
     out.print(f"{len(book.policies)} policies, book {book.hash}")
 
 
+def _platforms(context: typer.Context) -> list[str]:
+    """Return the platforms that have a file in the book that is named, else in the shipped one."""
+    directory = Path(context.params.get("policies") or shipped_book_dir())
+    return sorted(path.stem for path in directory.glob("[!_.]*.toml"))
+
+
 @policy.command("show")
 def policy_show(
-    platform: Annotated[str, typer.Argument(help="As in the policy book, for example weibo.")],
-    at: Annotated[str | None, typer.Option(help="The instant, RFC 3339.", show_default="now")] = None,
+    platform: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLATFORM", help="As in the policy book, such as weibo.", autocompletion=_platforms
+        ),
+    ],
+    at: Annotated[str | None, typer.Option(metavar="INSTANT", help="RFC 3339.", show_default="now")] = None,
     policies: Policies = None,
     listing: Format = "table",
 ) -> None:
-    """Print what is in force at an instant, how sure that is and where it stands."""
+    """Print what is in force at an instant, how sure it is, and where it stands."""
     from streams.policies.page import page
     from streams.policies.show import card
 
+    instant = of_option("--at", at or datetime.now(UTC).isoformat(timespec="seconds")) or 0
     book = load_book(policies or shipped_book_dir())
     if platform not in book.policies:
         known = ", ".join(book.policies)
-        raise OperatorError(f"{platform}: no policy of this book. Name one of: {known}.")
-    shown = card(
-        book.policies[platform], of_option("--at", at or datetime.now(UTC).isoformat(timespec="seconds")) or 0
-    )
+        raise OperatorError(
+            f"The book has no policy of {platform!r}. It has {known}: name one of them, as in "
+            f"`nameplate policy show {next(iter(book.policies))}`."
+        )
+    shown = card(book.policies[platform], instant)
     if listing == "json":
-        document = {"book": book.hash, **msgspec.to_builtins(shown)}
-        out.print(json.dumps(document, indent=2, ensure_ascii=False), markup=False)
+        say_json({"book": book.hash, **msgspec.to_builtins(shown)})
     else:
         out.print(page(shown, book.hash))
 
 
-def _entries(file: Path | None, bootstrap: str | None, prefix: str) -> Iterator[tuple[bytes, EntryContent]]:
-    """Yield the entries of the one journal that is named, a file's or a broker's."""
+def _entries(
+    file: Path | None, bootstrap: str | None, prefix: str, meter: Meter, key: bytes | None = None
+) -> tuple[Sequence[Entry], int | None]:
+    """Return the entries of the one journal that is named, a file's or a broker's.
+
+    Of a broker's only the partition of a key, if there is one; then also how many partitions it has.
+    """
     from streams.verify import read_journal, read_line
 
     if (file is None) == (bootstrap is None):
         raise OperatorError(
-            "Name one journal: a file (--journal FILE), or a broker's (--bootstrap host:port)."
+            "Name one journal, a file or a broker's: `nameplate verify JOURNAL`, `nameplate explain ACCOUNT --journal "
+            "JOURNAL`, or --bootstrap HOST:PORT in place of the file."
         )
     if file is not None:
-        yield from read_journal(file)
-    else:
-        from streams.live.journal import read_journals
+        return list(read_journal(file, meter.files("reading", [file]))), None
+    from schemas.partitioner import partition_of
+    from streams.live.journal import read_journals
 
-        for raw in asyncio.run(read_journals(str(bootstrap), prefix, None)):
-            yield read_line(raw, "the journal topic")
+    def choose(partitions: int) -> Sequence[int]:
+        return range(partitions) if key is None else [partition_of(key, partitions)]
+
+    found = asyncio.run(read_journals(str(bootstrap), prefix, choose, meter.steps("reading", "entries")))
+    return [read_line(raw, "the journal topic") for raw in found.entries], found.partitions

@@ -3,9 +3,6 @@
 # ruff: noqa: PLC0415 - what a command needs is imported when it runs: Faust takes its time
 
 import asyncio
-import logging
-import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,12 +11,14 @@ import typer
 
 from schemas.errors import OperatorError
 from schemas.topics import DEFAULT_PREFIX
+from streams.cli import logs
 from streams.cli.app import (
     LOCAL,
     Bootstrap,
     Files,
     Format,
     Prefix,
+    Until,
     app,
     broker,
     err,
@@ -29,8 +28,9 @@ from streams.cli.app import (
     policy,
     topics,
 )
+from streams.cli.progress import Meter
 
-Data = Annotated[Path, typer.Option(help="Where the broker keeps its data.")]
+Data = Annotated[Path, typer.Option(metavar="DIR", help="Where the broker keeps its data.")]
 DATA = Path(".nameplate/broker")
 
 
@@ -39,21 +39,18 @@ def publish(
     files: Files,
     bootstrap: Bootstrap = LOCAL,
     prefix: Prefix = DEFAULT_PREFIX,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="At most so many lines a second.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, metavar="N", help="At most so many lines a second.")
+    ] = None,
 ) -> None:
     """Put replay files into the topics, in order, each line acknowledged."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from streams.live.publish import publish as run
     from streams.replay_files import read_lines
 
-    lines = list(read_lines(files))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
-        bar = progress.add_task("acknowledged", total=len(lines))
-        sent = asyncio.run(
-            run(bootstrap, prefix, lines, rate=rate, done=lambda count: progress.advance(bar, count))
-        )
+    with Meter() as meter:
+        lines = list(read_lines(files, meter.files("reading", files)))
+        done = meter.steps("publishing", "lines", len(lines))
+        sent = asyncio.run(run(bootstrap, prefix, lines, rate=rate, done=done))
     out.print(f"{sent} lines acknowledged")
 
 
@@ -62,20 +59,20 @@ def worker(
     bootstrap: Bootstrap = LOCAL,
     prefix: Prefix = DEFAULT_PREFIX,
     group: Annotated[
-        str, typer.Option(envvar="NAMEPLATE_GROUP", help="Workers of one group share the work.")
+        str,
+        typer.Option(envvar="NAMEPLATE_GROUP", metavar="NAME", help="Workers of one group share the work."),
     ] = "nameplate",
     time: Annotated[
         Literal["wall", "records"],
         typer.Option(help="What moves the time: ticks, or the records of a whole history."),
     ] = "wall",
-    until: Annotated[
-        str | None, typer.Option(help="Where the time goes at the end of a history, RFC 3339.")
-    ] = None,
+    until: Until = None,
     stop_at_end: Annotated[
         bool, typer.Option("--stop-at-end", help="End when all that was there is taken.")
     ] = False,
     session: Annotated[
-        float, typer.Option(help="Seconds of silence after which the group drops a worker.")
+        float,
+        typer.Option(min=1, metavar="S", help="Seconds of silence after which the group drops a worker."),
     ] = 6.0,
     lost: Annotated[
         list[str] | None,
@@ -87,20 +84,11 @@ def worker(
     from streams.replay import parse_until
 
     if until is not None and time == "wall":
-        raise OperatorError("--until is for --time records: wall time ends nowhere. Leave one of them out.")
-    logging.basicConfig(
-        level=os.environ.get("NAMEPLATE_LOG", "INFO"),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
-    mode_services = (
-        "app",
-        "consumer_thread",
-        "rows",
-        "transport",
-    )  # they tell every start and stop of a part
-    for noisy in ("aiokafka", "faust", "mode", *(f"streams.live.{name}" for name in mode_services)):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        raise OperatorError(
+            "--until says where the time of a history goes at its end, and wall time ends nowhere. For a history: "
+            f"`nameplate worker --time records --until {until}`; else leave --until out."
+        )
+    logs.begin_worker()
     settings = WorkerSettings(
         bootstrap,
         prefix,
@@ -117,7 +105,7 @@ def worker(
 @broker.command("up")
 def broker_up(
     data: Data = DATA,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="9092")] = 9092,
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Port to listen on.")] = 9092,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Start empty.")] = False,
 ) -> None:
     """Start a local Kafka and wait until it answers; its data stay when it goes down."""
@@ -142,12 +130,12 @@ def broker_status(data: Data = DATA, listing: Format = "table") -> None:
     from streams.broker.local import status
 
     found = status(data)
-    rows = [("up" if found.up else "down", found.bootstrap or "", found.pid or "")]
+    rows = [("up" if found.up else "down", found.bootstrap, found.pid)]
     listed(listing, ("status", "bootstrap", "pid"), rows)
 
 
 Partitions = Annotated[
-    int, typer.Option(min=1, help="How many, for ever: a journaled stream keeps its count.")
+    int, typer.Option(min=1, metavar="N", help="How many, for ever: a journaled stream keeps its count.")
 ]
 
 
@@ -180,12 +168,13 @@ def topics_apply(
 @policy.command("publish")
 def policy_publish(
     directory: Annotated[
-        Path | None, typer.Argument(help="Directory of policy files.", show_default="the shipped book")
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Directory of policy files.", show_default="the shipped book"),
     ] = None,
     bootstrap: Bootstrap = LOCAL,
     prefix: Prefix = DEFAULT_PREFIX,
 ) -> None:
-    """Put a book into the policy-book topic; workers adopt it at a recorded point of each partition."""
+    """Put a book into its topic. Workers adopt it at a recorded point of each partition."""
     from schemas.wire import canonical
     from streams.live.publish import publish as run
     from streams.policies.load import load_book, shipped_book_dir
@@ -200,17 +189,22 @@ def policy_publish(
 
 @journal.command("export")
 def journal_export(
-    file: Annotated[Path, typer.Argument(help="Where to write the entries, one a line.")],
-    partition: Annotated[int | None, typer.Option(min=0, help="Only this one.", show_default="all")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the entries, one a line.")],
+    partition: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Only this one.", show_default="all")
+    ] = None,
     bootstrap: Bootstrap = LOCAL,
     prefix: Prefix = DEFAULT_PREFIX,
 ) -> None:
     """Write the accepted entries as JSON Lines."""
-    from streams.live.journal import read_journals
+    from streams.live.journal import only, read_journals
 
-    raws = asyncio.run(read_journals(bootstrap, prefix, partition))
-    file.write_bytes(b"".join(raw + b"\n" for raw in raws))
-    out.print(f"{len(raws)} entries in {file}")
+    with Meter() as meter:
+        seen = meter.steps("reading", "entries")
+        entries = asyncio.run(read_journals(bootstrap, prefix, only(partition), seen)).entries
+    with file.open("wb") as lines:
+        lines.writelines(entry + b"\n" for entry in entries)
+    out.print(f"{len(entries)} entries in {file}")
 
 
 def _lost(said: str) -> tuple[tuple[str, int], int]:
@@ -218,7 +212,8 @@ def _lost(said: str) -> tuple[tuple[str, int], int]:
     partition, _, position = numbers.partition(":")
     if not (partition.isdecimal() and position.isdecimal()):
         raise OperatorError(
-            f"--lost {said}: write it as the worker's message does, TOPIC:PARTITION:POSITION."
+            f"--lost {said}: this is no TOPIC:PARTITION:POSITION. Write it as the message of the worker that stopped "
+            "does, as in `nameplate worker --lost follower-counts:1:500`."
         )
     return (topic, int(partition)), int(position)
 

@@ -33,8 +33,26 @@ def parse_at(said: str | None) -> int | None:
     return of_option("--at", said)
 
 
+def key_of(account: str) -> bytes:
+    """Return the key of an account that a command names.
+
+    Raises:
+        OperatorError: there can be no such account.
+    """
+    platform, _, account_id = account.partition(":")
+    if _PLATFORM.fullmatch(platform) is None or re.fullmatch(ACCOUNT_ID, account_id) is None:
+        raise OperatorError(
+            f"{account!r} is no account. Write it as platform:account_id, as in "
+            "`nameplate explain weibo:acc-1 --journal JOURNAL`."
+        )
+    return account.encode()
+
+
 def explain(
-    entries: Iterable[tuple[bytes, EntryContent]], account: str, at: int | None = None
+    entries: Iterable[tuple[bytes, EntryContent]],
+    account: str,
+    at: int | None = None,
+    partitions: int | None = None,
 ) -> Explanation:
     """Explain an account at an instant.
 
@@ -42,17 +60,14 @@ def explain(
         entries: The accepted entries of a journal, as `streams.verify.read_journal` yields them.
         account: `platform:account_id`.
         at: In µs; None: where the journal ends.
+        partitions: How many the journal has, where the entries are only those of the account's partition.
 
     Raises:
         OperatorError: the account is none that there can be, or the journal is empty.
         AuditError: the chain or the account's rows are broken.
     """
-    platform, _, account_id = account.partition(":")
-    if _PLATFORM.fullmatch(platform) is None or re.fullmatch(ACCOUNT_ID, account_id) is None:
-        raise OperatorError(
-            f"{account!r} is no account. Write it as platform:account_id, for example weibo:acc-1."
-        )
-    partition, told, is_own = read(entries, account, at)
+    key_of(account)
+    partition, told, is_own = read(entries, account, at, partitions)
     if told is None or partition is None:
         raise OperatorError(
             "The journal holds no entry. Name the journal.jsonl of a replay's --out, or of `nameplate journal export`."

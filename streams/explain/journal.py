@@ -169,7 +169,7 @@ def _check(decision: dict[str, Any]) -> None:
 
 
 def read(
-    entries: Iterable[tuple[bytes, EntryContent]], key: str, upto: int | None
+    entries: Iterable[tuple[bytes, EntryContent]], key: str, upto: int | None, partitions: int | None = None
 ) -> tuple[int | None, Told | None, bool]:
     """Return the partition of an account and what it says of the account.
 
@@ -177,6 +177,7 @@ def read(
         entries: Accepted entries, those of one partition in their order; of all partitions or of some.
         key: `platform:account_id`.
         upto: See `Told`.
+        partitions: How many the journal has, where that is known; else those seen are taken for all.
 
     Returns:
         The partition's number, what it says, and whether it is known to be the account's: without a decision of
@@ -194,9 +195,11 @@ def read(
         partition.follow(raw, content, books)
     if not told:
         return None, None, False
-    own = partition_of(key.encode(), len(told)) if sorted(told) == list(range(len(told))) else None
+    if partitions is None and sorted(told) == list(range(len(told))):
+        partitions = len(told)
+    own = partition_of(key.encode(), partitions) if partitions is not None else None
     known = [number for number in sorted(told) if told[number].taken or told[number].later is not None]
-    if own is not None and (own in known or not known):
+    if own in told and (own in known or not known):
         return own, told[own], True
     number = known[0] if known else min(told)
     return number, told[number], bool(known)

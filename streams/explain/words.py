@@ -14,6 +14,8 @@ SHORT_HASH_DIGITS = 12
 """Of a hash inside a sentence; where it is to be contested it stands whole."""
 
 OPS = {">=": "at least", ">": "more than"}
+IN_DAYS = ("days_left", "dwell_days", "within_days", "min_days")
+"""Values of reasons that are numbers of days."""
 CAUSES = {
     "reminder": "A reminder came due at {due}.",
     "deadline": "The deadline {due} came.",
@@ -107,6 +109,9 @@ def readable(value: Any) -> str:
 def reason_words(given: Reason) -> str:
     """Return the sentence of a reason with its values as people read them."""
     values = {name: readable(value) for name, value in given.items()}
+    values |= {name: days(given[name]) for name in IN_DAYS if name in given}
+    if "left_s" in given:
+        values["left_s"] = span(given["left_s"] * SECOND)
     if "op" in given:
         values["op"] = OPS[given["op"]]
     if "book" in given:

@@ -15,6 +15,7 @@ from aiokafka.structs import TopicPartition
 
 from schemas import topics
 from schemas.errors import OperatorError, TransportError
+from streams.live.remedies import LOOK, missing, no_answer, said
 
 READ_S = 30.0
 """A read that has not come to its end by then is a broker that does not do its part."""
@@ -70,10 +71,7 @@ class Log:
             await asyncio.gather(self._reader.start(), self._asker.start())
         except KafkaError as error:
             await self.stop()
-            raise TransportError(
-                f"The broker at {self._bootstrap} does not answer ({error!r}). "
-                "Start one with `nameplate broker up`, or name another one with --bootstrap."
-            ) from error
+            raise TransportError(no_answer(self._bootstrap, said(error))) from error
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -89,7 +87,7 @@ class Log:
         await self._asker._client.force_metadata_update()
         found = self._asker._client.cluster.partitions_for_topic(name)
         if not found:
-            raise OperatorError(f"{name} is not there. Make the topics with `nameplate topics apply`.")
+            raise OperatorError(missing([name], self._bootstrap, self._prefix))
         return set(found)
 
     def place(self, topic: str, partition: int) -> TopicPartition:
@@ -107,7 +105,8 @@ class Log:
                 starts = await self._asker.beginning_offsets(list(places.values()))
         except (KafkaError, TimeoutError) as error:
             raise TransportError(
-                f"the broker does not say where {list(places)} begin and end: {error!r}"
+                f"The broker does not say where {', '.join(places)} of partition {partition} begin and end "
+                f"({said(error)}). {LOOK}"
             ) from error
         return {topic: (starts[place], ends[place]) for topic, place in places.items()}
 
@@ -143,7 +142,10 @@ class Log:
                                 if visit(record):
                                     return
             except (KafkaError, TimeoutError) as error:
-                raise TransportError(f"{place} was not read from {start} to {upto}: {error!r}") from error
+                raise TransportError(
+                    f"The broker did not give {place.topic}, partition {place.partition}, from offset {start} to "
+                    f"{upto} within {READ_S:.0f} s ({said(error)}). {LOOK}"
+                ) from error
 
     async def newest_seq(self, topic: str, partition: int) -> int | None:
         """Return the highest sequence number visible in an output partition, None where it is empty."""

@@ -1,15 +1,17 @@
 """Puts replay files into the topics, in order: the lines of one topic are acknowledged before the next topic's."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from schemas import topics
-from schemas.errors import OperatorError
+from schemas.errors import OperatorError, TransportError
 from schemas.partitioner import partition_of
+from streams.live.remedies import LOOK, missing, no_answer, said
 from streams.replay_files import Line
 
 IN_FLIGHT = 500
@@ -17,7 +19,7 @@ IN_FLIGHT = 500
 
 
 async def publish(
-    bootstrap: str, prefix: str, lines: Iterable[Line], *, rate: float | None, done: Callable[[int], None]
+    bootstrap: str, prefix: str, lines: Sequence[Line], *, rate: float | None, done: Callable[[int], None]
 ) -> int:
     """Send lines to their topics and return how many were acknowledged.
 
@@ -29,22 +31,27 @@ async def publish(
         done: Told of every number of lines that was acknowledged.
 
     Raises:
-        OperatorError: the topics are not there, or the broker does not take a line.
+        OperatorError: the topics are not there, or a line names a partition that its topic does not have.
+        TransportError: the broker does not answer, or does not take a line.
     """
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=0, max_request_size=2**21)
+    sent = 0
     try:
         await producer.start()
-        partitions = await _partitions(producer, prefix)
-        started, sent = asyncio.get_running_loop().time(), 0
+        partitions = await _partitions(producer, bootstrap, prefix)
+        _check(lines, partitions)
+        started = asyncio.get_running_loop().time()
         for topic, chunk in _chunks(lines):
             await _send(producer, topics.full_name(topic, prefix), topic, chunk, partitions)
             sent += len(chunk)
             done(len(chunk))
             if rate is not None:
                 await asyncio.sleep(max(0.0, started + sent / rate - asyncio.get_running_loop().time()))
+    except KafkaConnectionError as error:
+        raise TransportError(no_answer(bootstrap, said(error))) from error
     except KafkaError as error:
-        raise OperatorError(
-            f"The broker at {bootstrap} did not take the lines ({error!r}). Look at it with `nameplate broker status`."
+        raise TransportError(
+            f"The broker at {bootstrap} acknowledged {sent} lines and then took no more ({said(error)}). {LOOK}"
         ) from error
     finally:
         await producer.stop()
@@ -63,26 +70,43 @@ def _chunks(lines: Iterable[Line]) -> Iterable[tuple[str, list[Line]]]:
             yield topic, chunk
 
 
-async def _partitions(producer: AIOKafkaProducer, prefix: str) -> int:
+async def _partitions(producer: AIOKafkaProducer, bootstrap: str, prefix: str) -> int:
     name = topics.full_name(topics.COUNTS, prefix)
     try:
         async with asyncio.timeout(10):
             return len(await producer.partitions_for(name))
     except (TimeoutError, KafkaError) as error:
-        raise OperatorError(
-            f"{name} is not there. Make the topics with `nameplate topics apply`, then publish again."
-        ) from error
+        raise OperatorError(missing([name], bootstrap, prefix)) from error
 
 
 async def _send(
     producer: AIOKafkaProducer, name: str, topic: str, chunk: list[Line], partitions: int
 ) -> None:
     acks = [
-        await producer.send(name, value=line.value, key=line.key, partition=partition)
+        await _sent(producer, name, line, partition)
         for line in chunk
         for partition in _where(topic, line, partitions)
     ]
     await asyncio.gather(*acks)
+
+
+async def _sent(producer: AIOKafkaProducer, name: str, line: Line, partition: int) -> Any:
+    """Send a line and return what its acknowledgement is awaited with."""
+    if line.key is None and line.value is None:  # `send` refuses such a record, and Kafka does not
+        batch = producer.create_batch()
+        batch.append(key=None, value=None, timestamp=None)
+        return await producer.send_batch(batch, name, partition=partition)
+    return await producer.send(name, value=line.value, key=line.key, partition=partition)
+
+
+def _check(lines: Sequence[Line], partitions: int) -> None:
+    for line in lines:
+        if line.partition is not None and line.partition >= partitions and line.topic != topics.BOOKS:
+            raise OperatorError(
+                f"{line.file}, line {line.number}: names partition {line.partition}, and the topic has {partitions}, "
+                "counted from 0. Nothing was published. Correct the line or leave its partition out, then run the "
+                "command again."
+            )
 
 
 def _where(topic: str, line: Line, partitions: int) -> Iterable[int]:

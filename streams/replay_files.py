@@ -154,10 +154,14 @@ def _blocks(paths: Iterable[Path], opened: Opened) -> Iterator[tuple[Path, int, 
                     yield path, number + 1, lines
                     number += len(lines)
         except (OSError, EOFError, zlib.error) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            if isinstance(error, gzip.BadGzipFile):
+                why = "it is no gzip file"  # the library would say with which bytes it begins
+            else:
+                why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            where = f" after line {number}" if number else ""
             raise OperatorError(
-                f"{path}: cannot be read after line {number} ({why}). Check the path, its permissions and "
-                "whether the file is complete, then run the command again."
+                f"{path}: cannot be read{where} ({why}). Check the path, its permissions and whether the file is "
+                "complete, then run the command again."
             ) from None
 
 
@@ -192,7 +196,9 @@ def _line(path: Path, number: int, text: bytes) -> Line | None:
         why = "it is not UTF-8"
     except ValueError as mistake:
         why = str(mistake)
-    raise OperatorError(f"{path}, line {number}: {why}. {_FORM}. Correct the line or take it out.")
+    raise OperatorError(
+        f"{path}, line {number}: {why}. {_FORM}. Correct the line or take it out, then run the command again."
+    )
 
 
 def _record(file: str, number: int, text: bytes) -> Line:

@@ -24,6 +24,11 @@ from schemas.wire import canonical, decode
 from streams.core.decider import BEFORE_TIME, Decider
 from streams.ledger.chain import GENESIS, judge
 
+COMPARE = (
+    "All that comes before agrees; nothing after it was looked at. Compare it with another copy of the journal, such "
+    "as a new `nameplate journal export FILE`."
+)
+
 
 class Diverged(AuditError):
     """The first place where the evidence does not agree."""
@@ -61,7 +66,7 @@ class Auditor:
         self.head, envelope = judge(before, before.next_offset, raw)
         if envelope is None:
             raise self._differs(
-                "prev, n and epoch", f"an entry after {before.hash} with n={before.n + 1}", "another"
+                "what follows it", f"an entry after {before.hash} with n={before.n + 1}", "another one"
             )
         if msgspec.json.encode(msgspec.json.decode(raw), order="sorted") != raw and canonical_of(raw) != raw:
             raise self._differs("its bytes", "canonical JSON", "another form of it")
@@ -211,7 +216,7 @@ class Auditor:
     def _differs(self, what: str, expected: object, found: object) -> Diverged:
         return Diverged(
             f"partition {self.partition}, entry n={self.head.n}: {what} differs.\n"
-            f"  derived:   {expected}\n  journaled: {found}"
+            f"  derived:   {expected}\n  journaled: {found}\n{COMPARE}"
         )
 
 
@@ -294,7 +299,10 @@ def read_line(raw: bytes, where: str) -> tuple[bytes, EntryContent]:
     """
     envelope = read_envelope(raw)
     if envelope is None:
-        raise AuditError(f"{where}: is no journal entry")
+        raise AuditError(
+            f"{where}: is no journal entry. Name a journal file as `nameplate journal export FILE` writes it; if it "
+            "was one, restore it from another copy."
+        )
     try:
         return raw, read_content(envelope)
     except AuditError as error:
@@ -314,5 +322,8 @@ def verify(entries: Iterable[tuple[bytes, EntryContent]]) -> dict[int, Auditor]:
             auditor = auditors[content.partition] = Auditor(content.partition, content)
         auditor.follow(raw, content)
     if not auditors:
-        raise AuditError("the journal holds no entry")
+        raise AuditError(
+            "The journal holds no entry, so there is nothing to verify. Let a worker decide something first with "
+            "`nameplate worker`, or name another journal: `nameplate verify JOURNAL`."
+        )
     return auditors

@@ -26,6 +26,11 @@ from streams.replay import WRITER, Outputs, Replay
 from streams.replay_files import Line, Opened, read_lines
 from streams.verify import Diverged, first_difference
 
+GIVE_ALL = (
+    "The journal agrees with itself. Give every file that was published, in its order, with --inputs; if these are "
+    "all, look for who changed them, as `nameplate verify JOURNAL` alone holds."
+)
+
 Entry = tuple[bytes, EntryContent]
 ByOffset = dict[str, dict[int, Raw]]
 """Per input topic the raw records of one partition, by offset."""
@@ -103,7 +108,7 @@ def _check_replay(
             _raise_entry(content, f"line {number + 1} of the journal", made, raw)
     if len(again.entries) > len(entries):
         raise Diverged(
-            f"the inputs lead to {len(again.entries)} entries, and the journal has {len(entries)}."
+            f"The inputs lead to {len(again.entries)} entries, and the journal has {len(entries)}.\n{GIVE_ALL}"
         )
     return {
         one.fold.partition: sum(one.next_offset(topic) for topic in topics.INPUTS)
@@ -165,7 +170,8 @@ def _check_partition(
     if missing:
         raise OperatorError(
             f"The journal of partition {partition} was made from records of {', '.join(sorted(missing))} too, and no "
-            "file holds any. Give every input topic's records with --inputs."
+            "file holds any. Give every input topic's records, as in "
+            "`nameplate verify JOURNAL --inputs FILE --inputs FILE`."
         )
     checker = _Checker(partition, "records" if contents[0].time == "records" else "clock", records)
     for number, content in enumerate(watched(contents)):
@@ -215,7 +221,7 @@ class _Checker:
             raise Diverged(
                 f"partition {self._partition}, entry {number}: the inputs {run.topic} from offset {run.start} to "
                 f"{run.end - 1} are not those that were journaled.\n"
-                f"  derived:   {digest}\n  journaled: {run.digest}"
+                f"  derived:   {digest}\n  journaled: {run.digest}\n{GIVE_ALL}"
             )
         return taken
 
@@ -231,7 +237,7 @@ class _Checker:
         if len(self._derived) != len(self._journaled):
             raise Diverged(
                 f"partition {self._partition}, entry {number}: the inputs lead to {len(self._derived)} decisions, "
-                f"and {len(self._journaled)} are journaled."
+                f"and {len(self._journaled)} are journaled.\n{GIVE_ALL}"
             )
         self._derived, self._journaled = [], []
 
@@ -240,5 +246,5 @@ def _raise_entry(content: EntryContent, what: str, derived: bytes, journaled: by
     one, other = first_difference(derived, journaled)
     raise Diverged(
         f"partition {content.partition}: {what} differs from what the inputs lead to.\n"
-        f"  derived:   {one}\n  journaled: {other}"
+        f"  derived:   {one}\n  journaled: {other}\n{GIVE_ALL}"
     )

@@ -626,10 +626,16 @@ def test_json_has_stable_names_and_the_instant_that_was_asked_for(run, tmp_path)
     [
         (("weibo:acc-a",), "Name one journal, a file or a broker's: `nameplate verify JOURNAL`"),
         (("weibo:acc-a", "--journal", "no-such.jsonl"), "no-such.jsonl: No such file"),
-        (("weibo:acc-a", "--journal", "empty.jsonl"), "holds no entry. Name the journal.jsonl"),
+        (
+            ("weibo:acc-a", "--journal", "empty.jsonl"),
+            "holds no entry, so there is nothing to explain. Name the journal.jsonl",
+        ),
         (("acc-a", "--journal", "empty.jsonl"), "Write it as platform:account_id"),
         (("weibo:Zhang San", "--journal", "empty.jsonl"), "Write it as platform:account_id"),
-        (("douyin:acc-a", "--journal", "out/journal.jsonl"), "It has weibo: name an account of one of them."),
+        (
+            ("douyin:acc-a", "--journal", "out/journal.jsonl"),
+            "It has weibo: name an account of one of them, as in",
+        ),
         (
             ("weibo:acc-a", "--journal", "out/journal.jsonl", "--at", "noon"),
             "Write it like 2024-01-02T00:00:00Z",

@@ -11,8 +11,10 @@ from schemas.topics import DEFAULT_PREFIX
 from streams.cli.screen import err, listed, out, say_json
 
 __all__ = [
+    "DATA",
     "LOCAL",
     "Bootstrap",
+    "Data",
     "Files",
     "Format",
     "JournalOf",
@@ -100,6 +102,8 @@ Policies = Annotated[
     typer.Option(metavar="DIR", help="Directory of policy files.", show_default="the shipped book"),
 ]
 Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to list.")]
+Data = Annotated[Path, typer.Option(metavar="DIR", help="Where the local broker keeps its data.")]
+DATA = Path(".nameplate/broker")
 Until = Annotated[
     str | None, typer.Option(metavar="INSTANT", help="Where the time goes at the end, RFC 3339.")
 ]

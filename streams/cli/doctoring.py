@@ -9,8 +9,7 @@ import typer
 from rich.text import Text
 
 from schemas.topics import DEFAULT_PREFIX
-from streams.cli.app import LOCAL, Bootstrap, Format, Policies, Prefix, app, out, say_json
-from streams.cli.online import DATA, Data
+from streams.cli.app import DATA, LOCAL, Bootstrap, Data, Format, Policies, Prefix, app, out, say_json
 from streams.cli.screen import WIDEST, wrapped
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 
+from schemas.errors import PolicyError
 from streams.cli import logs
 from streams.cli.app import app
 from streams.cli.screen import ClosedPipe, err, say_error
@@ -18,6 +19,9 @@ INTERRUPTED = 130
 CLOSED_PIPE = 141
 """As a shell says it of a program that SIGPIPE ended."""
 
+LOADED_NOTHING = (
+    "\nNothing was loaded. Correct it, see that it loads with `nameplate policy check DIR`, then go on."
+)
 OURS = "This is a mistake of Nameplate's own. Please report it with the lines above."
 
 
@@ -40,11 +44,15 @@ def _run() -> int:
         logs.begin("CRITICAL")
         app(prog_name="nameplate")
     except SystemExit as end:
+        if isinstance(
+            end.__context__, BrokenPipeError
+        ):  # Typer's answer to it is a 1, which is ours for evidence
+            raise end.__context__ from None
         if end.code == INTERRUPTED:
             err.print("Interrupted.")
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except logs.SAID_AT_THE_END as error:
-        say_error(str(error))
+        say_error(f"{error}{LOADED_NOTHING if isinstance(error, PolicyError) else ''}")
         return error.exit_status
     except (ClosedPipe, BrokenPipeError):
         raise

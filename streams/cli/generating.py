@@ -11,21 +11,11 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from schemas.errors import OperatorError
 from schemas.instant import of_option
 from streams.cli.app import Format, Policies, app, err, listed, out
-from streams.policies.load import load_book, shipped_book_dir
+from streams.cli.progress import Meter
 
 STDOUT = Path("-")
 WRITTEN_AT_ONCE = 4096
@@ -34,37 +24,57 @@ WRITTEN_AT_ONCE = 4096
 @app.command()
 def generate(
     file: Annotated[
-        Path, typer.Argument(help="Where to write; compressed where it ends in .gz; - for stdout.")
+        Path,
+        typer.Argument(metavar="FILE", help="Where to write; compressed where it ends in .gz; - for stdout."),
     ],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
-    accounts: Annotated[int, typer.Option(min=1, help="How many, over all platforms.")] = 2_000,
-    records: Annotated[int | None, typer.Option(min=1, help="Stop after so many lines.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same bytes.")] = 1,
+    accounts: Annotated[int, typer.Option(min=1, metavar="N", help="How many, over all platforms.")] = 2_000,
+    records: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many lines.")] = None,
     start: Annotated[
-        str | None, typer.Option(help="The first hour, RFC 3339.", show_default="2023-10-25T00:00:00Z")
+        str | None,
+        typer.Option(
+            metavar="INSTANT", help="The first hour, RFC 3339.", show_default="2023-10-25T00:00:00Z"
+        ),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, help="How many; each account is counted once a day.")] = 70,
+    days: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many; each account is counted once a day.")
+    ] = 70,
     platform: Annotated[
-        list[str] | None, typer.Option(help="Only these.", show_default="all with an enabled policy")
+        list[str] | None,
+        typer.Option(metavar="PLATFORM", help="Only these.", show_default="all with an enabled policy"),
     ] = None,
     near: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the accounts that start near a line.")
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Share of the accounts that start near a line."),
     ] = 0.25,
     late: Annotated[
-        float, typer.Option(min=0, max=1, help="Share that comes behind the account's next one.")
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Share that comes behind the account's next one."),
     ] = 0.002,
-    doubled: Annotated[float, typer.Option(min=0, max=1, help="Share that comes twice.")] = 0.002,
+    doubled: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share that comes twice.")
+    ] = 0.002,
     broken: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of which a copy comes that cannot be read.")
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Share of which a copy comes that cannot be read."),
     ] = 0.0005,
-    ticks: Annotated[int | None, typer.Option(min=1, help="Clock lines, so many seconds apart.")] = None,
+    ticks: Annotated[
+        int | None, typer.Option(min=1, metavar="S", help="Clock lines, so many seconds apart.")
+    ] = None,
     policies: Policies = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw what was generated, as SVG.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw what was generated, as SVG.")
+    ] = None,
     listing: Format = "table",
 ) -> None:
-    """Make up a population as a replay file: counts, answers, purges, rulings, and what goes wrong on the way."""
+    """Make up a population as a replay file.
+
+    Counts, answers, purges, rulings, and what goes wrong on the way.
+    """
     from streams.generate import Settings, Tally
     from streams.generate import generate as run
     from streams.generate.plot import svg
+    from streams.policies.load import load_book, shipped_book_dir
 
     first = of_option("--start", start)
     settings = Settings(
@@ -106,29 +116,16 @@ def _writing(file: Path) -> Iterator[BinaryIO]:
                 yield packed  # type: ignore[misc]
     except OSError as error:
         raise OperatorError(
-            f"{file}: cannot be written ({error.strerror or error}). Name a file in a directory that is there."
+            f"{file}: cannot be written ({error.strerror or error}). Name a file in a directory that is there, as in "
+            "`nameplate generate population.jsonl`."
         ) from error
-
-
-class _Rate(ProgressColumn):
-    """How many lines a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.finished_speed or task.speed or 0:,.0f}/s")
 
 
 def _shown(lines: Iterable[bytes], about: int) -> Iterator[list[bytes]]:
     """Yield lines in large pieces, and show on a terminal how far it has come."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
     source = iter(lines)
-    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
-        bar = progress.add_task("generated", total=about)
+    with Meter() as meter:
+        done = meter.steps("generating", "lines", about)
         while piece := list(islice(source, WRITTEN_AT_ONCE)):
             yield piece
-            progress.advance(bar, len(piece))
+            done(len(piece))

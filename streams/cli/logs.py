@@ -29,8 +29,9 @@ def begin(default: str) -> None:
     _root.removeHandler(_handler)
     _handler = logging.StreamHandler()
     _handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    _handler.setLevel(level)
     _root.addHandler(_handler)
-    _root.setLevel(level)
+    _root.setLevel(min(_root.level, _handler.level))
 
 
 def begin_worker() -> None:
@@ -39,7 +40,7 @@ def begin_worker() -> None:
     services = ("app", "consumer_thread", "rows", "transport")
     for noisy in ("aiokafka", "faust", "mode", *(f"streams.live.{name}" for name in services)):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    if not _root.isEnabledFor(logging.DEBUG):
+    if _handler.level > logging.DEBUG:
         _handler.addFilter(_Stops())
 
 
@@ -59,7 +60,7 @@ class _Stops(logging.Filter):
         if any(isinstance(error, SAID_AT_THE_END) for error in (reason, *said)):
             self._known = True
             return record.levelno < logging.ERROR
-        return not (self._known and record.msg == _RERAISED)
+        return not (self._known and _RERAISED in record.getMessage())
 
 
 _RERAISED = "We experienced a crash! Reraising original exception..."

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -29,7 +29,9 @@ from streams.cli.app import (
     say_json,
 )
 from streams.cli.progress import Meter
-from streams.policies.load import load_book, shipped_book_dir
+
+if TYPE_CHECKING:
+    from schemas.policy import PolicyBook
 
 Entry = tuple[bytes, EntryContent]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of policy files.")]
@@ -55,7 +57,7 @@ def replay(
     with Meter() as meter:
         rare = rare_topics(files, meter.files("looking", files))
         has_own = policies is None and "policy-book" in rare
-        book = None if has_own else load_book(policies or shipped_book_dir())
+        book = None if has_own else _book(policies)
         opened = meter.files("deciding", files)
         counts = run(files, book, until=end, partitions=partitions, out=to, rare=rare, opened=opened)
     listed(listing, ("topic", "records"), counts.items())
@@ -112,7 +114,7 @@ def explain(
     prefix: Prefix = DEFAULT_PREFIX,
     listing: Format = "table",
 ) -> None:
-    """Say how an account stood at an instant, and why: the clauses, and what would lift it."""
+    """Say how an account stood, why, and what would lift it."""
     from streams.explain.explanation import explain as run
     from streams.explain.explanation import key_of, parse_at
     from streams.explain.screen import WIDEST, screen
@@ -130,12 +132,14 @@ def explain(
 @policy.command("check")
 def policy_check(directory: Directory) -> None:
     """Load a book and name every mistake in it."""
-    book = load_book(directory)
+    book = _book(directory)
     out.print(f"{len(book.policies)} policies, book {book.hash}")
 
 
 def _platforms(context: typer.Context) -> list[str]:
     """Return the platforms that have a file in the book that is named, else in the shipped one."""
+    from streams.policies.load import shipped_book_dir
+
     directory = Path(context.params.get("policies") or shipped_book_dir())
     return sorted(path.stem for path in directory.glob("[!_.]*.toml"))
 
@@ -152,12 +156,12 @@ def policy_show(
     policies: Policies = None,
     listing: Format = "table",
 ) -> None:
-    """Print what is in force at an instant, how sure it is, and where it stands."""
+    """Print what is in force, how sure it is, and where it stands."""
     from streams.policies.page import page
     from streams.policies.show import card
 
     instant = of_option("--at", at or datetime.now(UTC).isoformat(timespec="seconds")) or 0
-    book = load_book(policies or shipped_book_dir())
+    book = _book(policies)
     if platform not in book.policies:
         known = ", ".join(book.policies)
         raise OperatorError(
@@ -169,6 +173,13 @@ def policy_show(
         say_json({"book": book.hash, **msgspec.to_builtins(shown)})
     else:
         out.print(page(shown, book.hash))
+
+
+def _book(directory: Path | None) -> "PolicyBook":
+    """Return the book of a directory, the shipped one where none is named."""
+    from streams.policies.load import load_book, shipped_book_dir
+
+    return load_book(directory or shipped_book_dir())
 
 
 def _entries(

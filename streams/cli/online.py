@@ -13,8 +13,10 @@ from schemas.errors import OperatorError
 from schemas.topics import DEFAULT_PREFIX
 from streams.cli import logs
 from streams.cli.app import (
+    DATA,
     LOCAL,
     Bootstrap,
+    Data,
     Files,
     Format,
     Prefix,
@@ -30,9 +32,6 @@ from streams.cli.app import (
 )
 from streams.cli.progress import Meter
 
-Data = Annotated[Path, typer.Option(metavar="DIR", help="Where the broker keeps its data.")]
-DATA = Path(".nameplate/broker")
-
 
 @app.command()
 def publish(
@@ -43,7 +42,7 @@ def publish(
         float | None, typer.Option(min=0.001, metavar="N", help="At most so many lines a second.")
     ] = None,
 ) -> None:
-    """Put replay files into the topics, in order, each line acknowledged."""
+    """Put replay files into the topics. In order, each line acknowledged."""
     from streams.live.publish import publish as run
     from streams.replay_files import read_lines
 
@@ -108,7 +107,7 @@ def broker_up(
     port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Port to listen on.")] = 9092,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Start empty.")] = False,
 ) -> None:
-    """Start a local Kafka and wait until it answers; its data stay when it goes down."""
+    """Start a local Kafka and wait until it answers. Its data stay when it goes down."""
     from streams.broker.local import up
 
     found = up(data, port=port, ephemeral=ephemeral, say=err.print)

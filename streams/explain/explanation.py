@@ -70,7 +70,8 @@ def explain(
     partition, told, is_own = read(entries, account, at, partitions)
     if told is None or partition is None:
         raise OperatorError(
-            "The journal holds no entry. Name the journal.jsonl of a replay's --out, or of `nameplate journal export`."
+            "The journal holds no entry, so there is nothing to explain. Name the journal.jsonl that "
+            "`nameplate replay FILE --out DIR` writes, or what `nameplate journal export FILE` wrote."
         )
     return _Explainer(account, partition, told, at, is_own=is_own).explanation()
 
@@ -98,7 +99,8 @@ class _Explainer:
         if self.book is not None and self.policy is None and not self.told.taken:
             raise OperatorError(
                 f"{self.account}: the policy book has no platform {self.platform!r}. "
-                f"It has {', '.join(sorted(self.book.policies))}: name an account of one of them."
+                f"It has {', '.join(sorted(self.book.policies))}: name an account of one of them, as in "
+                "`nameplate explain PLATFORM:ACCOUNT --journal JOURNAL`."
             )
         decisions = tuple(self._decided(taken) for taken in self.told.taken)
         phases = (

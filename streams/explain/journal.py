@@ -125,7 +125,9 @@ class Told:
             try:
                 book = books[cause["book"]] = book_from_tables(cause["tables"])
             except PolicyError as error:
-                raise AuditError(f"entry n={self._head.n}: its policy book is none. {error}") from None
+                raise AuditError(
+                    f"entry n={self._head.n}: its policy book is none: {error}. {VERIFY}"
+                ) from None
         self.adopted.append(Adopted(at, self._head.n, self._head.hash, book))
 
     def _take(self, at: int, place: int, decision: dict[str, Any]) -> None:

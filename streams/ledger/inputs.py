@@ -6,6 +6,8 @@ from schemas.errors import InvariantBroken
 from schemas.journal import EntryContent, Run
 from streams.ledger.effects import CheckInputs, InputExpected, InputFound, Stop
 
+_RESTORE = "Restore the topic from a replica or a backup, then start the worker again: `nameplate worker`."
+
 
 def expectations(content: EntryContent) -> tuple[InputExpected, ...]:
     """Return what the last accepted entry says of each input topic, by name."""
@@ -23,15 +25,15 @@ def check_input(expected: InputExpected, found: InputFound) -> Stop | None:
         return Stop(
             "input-recreated",
             f"Topic {topic} has id {found.topic_id}, and the journal was written from {expected.topic_id}: "
-            "it was deleted and made anew, so its offsets mean other records. Restore the old topic, or "
-            "begin a new journal under another prefix; nothing was read.",
+            "it was deleted and made anew, so its offsets mean other records. Nothing was read. Restore the old "
+            "topic, or begin a new journal under another prefix: `nameplate topics apply --prefix PREFIX`.",
         )
     if found.log_end < position:
         return Stop(
             "input-behind",
             f"Topic {topic} ends at offset {found.log_end}, and the journal has taken records up to "
             f"{position}: the broker lost acknowledged records, and new ones would be skipped as done. "
-            "Restore the topic from a replica or a backup; nothing was read.",
+            f"Nothing was read. {_RESTORE}",
         )
     if (
         run is not None
@@ -42,8 +44,7 @@ def check_input(expected: InputExpected, found: InputFound) -> Stop | None:
         return Stop(
             "input-changed",
             f"Topic {topic}: the records at offsets {run.start} to {run.end - 1} are not those that were "
-            f"journaled (digest {found.digest}, journaled {run.digest}). Restore the topic from a replica "
-            "or a backup; nothing was read.",
+            f"journaled (digest {found.digest}, journaled {run.digest}). Nothing was read. {_RESTORE}",
         )
     return None
 
@@ -70,15 +71,15 @@ def lost_run(
     if content.after is not None and content.after.topic == topic:
         return Stop(
             "unfinished-lost",
-            f"{what}. The first of them is half decided and cannot be finished without its bytes. Restore "
-            "it from a replica or a backup; nothing was decided.",
+            f"{what}. The first of them is half decided and cannot be finished without its bytes. Nothing was "
+            f"decided. {_RESTORE}",
         )
     if lost_allowed.get(topic) != position:
         return Stop(
             "input-lost",
             f"{what}: retention passed them. Restore them from a backup; or let the journal say that they "
-            "are lost, for ever and for every auditor to see, by `--lost "
-            f"{topic}:{content.partition}:{position}` once.",
+            "are lost, for ever and for every auditor to see, by starting one worker once with "
+            f"`nameplate worker --lost {topic}:{content.partition}:{position}`.",
         )
     return Run(topic, position, start, None)
 

@@ -107,7 +107,8 @@ class Known:
         if content.partition != self.assignment.partition:
             raise EntryUnreadable(
                 f"journal entry n={envelope.n} of partition {self.assignment.partition} is one of partition "
-                f"{content.partition}: the journal was copied wrongly. Restore it; nothing was decided"
+                f"{content.partition}: the journal was copied wrongly. Nothing was decided. Restore it from a "
+                "replica, a backup or a `nameplate journal export FILE`."
             )
         return content
 

@@ -39,9 +39,10 @@ class Owed:
             records = before.get(topic, ()) + tuple(publish.get(topic, ()))
             if not 0 <= count <= len(records):
                 raise AuditError(
-                    f"of {topic} the outputs from seq {upto.get(topic, 0)} to {next_seq - 1} are owed, and "
-                    f"only {len(records)} are in the entries after the head pointer. Delete the table, so "
-                    "that the journal is read from its start; nothing was published"
+                    f"Of {topic} the outputs from seq {upto.get(topic, 0)} to {next_seq - 1} are owed, and "
+                    f"only {len(records)} are in the entries after the head pointer. Nothing was published. Delete the "
+                    "table (the topic rows-changelog), make it anew with `nameplate topics apply`, and the next worker "
+                    "reads the journal from its start."
                 )
             outputs[topic] = records[len(records) - count :]
         others = {topic: records for topic, records in publish.items() if topic not in content.next_seq}

@@ -12,6 +12,7 @@ from faust.types import TP
 from schemas.errors import TransportError
 from streams.live.fetched import Run, drain
 from streams.live.gates import Gate, Revoked
+from streams.live.remedies import LOOK, said
 
 if TYPE_CHECKING:
     from streams.live.transport import Consumer
@@ -26,9 +27,9 @@ def _unreadable(tp: Any, error: Exception) -> TransportError:
         return TransportError(
             f"{tp.topic} partition {tp.partition}: offset {wanted} is not in the log "
             "(deleted by retention, or the log was replaced). Nothing is skipped by itself: compare the log's"
-            " start and end with the journal's position."
+            f" start and end with the journal's position. {LOOK}"
         )
-    return TransportError(f"{tp.topic} partition {tp.partition} cannot be read: {error!r}")
+    return TransportError(f"{tp.topic} partition {tp.partition} cannot be read ({said(error)}). {LOOK}")
 
 
 class Listener(driver.ConsumerRebalanceListener):  # type: ignore[misc]

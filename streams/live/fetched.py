@@ -11,6 +11,7 @@ from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.errors import CorruptRecordException, KafkaError
 
 from schemas.errors import InvariantBroken, TransportError
+from streams.live.remedies import LOOK, said
 
 
 class Record(Protocol):
@@ -81,7 +82,7 @@ class Run:
                 else:  # Kafka sends whole batches: the first may begin before what was asked for
                     yield from (record for record in batch if record.offset >= self.start)
         except KafkaError as error:
-            raise TransportError(f"a record of {self} cannot be parsed: {error!r}") from error
+            raise TransportError(f"A record of {self} cannot be parsed ({said(error)}). {LOOK}") from error
 
     def __repr__(self) -> str:
         return f"Run({self.topic}[{self.partition}] {self.start}..{self.end})"

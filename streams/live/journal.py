@@ -36,8 +36,8 @@ def only(partition: int | None) -> Choose:
     def choose(partitions: int) -> Sequence[int]:
         if partition is not None and partition >= partitions:
             raise OperatorError(
-                f"The journal has no partition {partition}: it has {partitions}, counted from 0. Leave "
-                "--partition out to export all of them."
+                f"The journal has no partition {partition}: it has {partitions}, counted from 0. Export all of them "
+                "with `nameplate journal export FILE`."
             )
         return range(partitions) if partition is None else (partition,)
 

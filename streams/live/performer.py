@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.digest import digest_of
-from schemas.errors import AuditError, TransportError
+from schemas.errors import AuditError, InvariantBroken, TransportError
 from streams.core.decider import Time
 from streams.ledger import effects, root
 from streams.ledger.recovery import Recovery
@@ -168,7 +168,7 @@ class Performer:
                 await ports.seek(partition, dict(positions), self._time)
                 recovery.sought()
             case _:
-                raise AuditError(f"partition {partition}: nobody can do {effect!r:.80}")
+                raise InvariantBroken(f"partition {partition}: nobody can do {effect!r:.80}")
 
     async def _find_input(self, expected: effects.InputExpected) -> effects.InputFound:
         """Ask the broker what it has of one input, and read the last run again."""

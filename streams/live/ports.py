@@ -13,6 +13,7 @@ from streams.ledger.effects import Batches
 from streams.live.app import App
 from streams.live.books import Books
 from streams.live.log import Log
+from streams.live.remedies import LOOK, said
 from streams.live.rows import Rows, send_in_order
 from streams.live.topics import topic_ids
 
@@ -110,4 +111,6 @@ class Ports:
         try:
             return (await asyncio.to_thread(topic_ids, self._bootstrap, [name])).get(name)
         except OSError as error:
-            raise TransportError(f"the broker does not say the id of {name}: {error}") from error
+            raise TransportError(
+                f"The broker does not say the id of {name} ({said(error)}). {LOOK}"
+            ) from error

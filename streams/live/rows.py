@@ -23,6 +23,7 @@ from faust.types import TP
 from schemas.errors import InvariantBroken, TransportError
 from streams.live.fetched import Record, Run
 from streams.live.gates import Revoked
+from streams.live.remedies import LOOK, said
 
 Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 """What is sent: key, value (none is a tombstone), headers."""
@@ -59,7 +60,7 @@ async def send_in_order(producer: Any, topic: str, partition: int, messages: Ite
     except KafkaError as error:
         await asyncio.gather(*futures, return_exceptions=True)
         raise TransportError(
-            f"{topic} partition {partition}: a send was not acknowledged ({error!r})"
+            f"{topic} partition {partition}: a send was not acknowledged ({said(error)}). {LOOK}"
         ) from error
 
 
@@ -237,7 +238,9 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
         if self.should_stop:
             raise ServiceStopped
         if result.stopped:
-            error = TransportError(f"the broker did not answer a step of the table's recovery in {timeout} s")
+            error = TransportError(
+                f"The broker did not answer a step of the table's recovery in {timeout} s. {LOOK}"
+            )
             await self.app.halt(error)
             raise error
 

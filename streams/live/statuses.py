@@ -19,6 +19,7 @@ from schemas import topics
 from schemas.errors import TransportError
 from schemas.wire import assembled
 from streams.journaling import WRITER_HEADER
+from streams.live.remedies import LOOK, said
 
 POLL_MS = 500
 NOT_STATE = ("as_of", "entry")
@@ -122,7 +123,7 @@ class StatusTails:
             while True:
                 await self._poll(consumer)
         except KafkaError as error:
-            raise TransportError(f"{self._name} cannot be read: {error!r}") from error
+            raise TransportError(f"{self._name} cannot be read ({said(error)}). {LOOK}") from error
         finally:
             await consumer.stop()
 

@@ -206,6 +206,15 @@ CALLS: dict[str, list[str]] = {
         "policy show weibo --policies directory",
         "policy publish nowhere",
     ],
+    "generate": [
+        "generate good.jsonl/below",
+        "generate new.jsonl --near 2",
+        "generate new.jsonl --start noon",
+        "generate new.jsonl --start 9999-12-31T00:00:00Z",
+        "generate new.jsonl --late 0.9 --doubled 0.9",
+        "generate new.jsonl --platform myspace",
+        "generate new.jsonl --policies nowhere",
+    ],
     "no-broker": [
         "topics plan --bootstrap 127.0.0.1:1",
         "topics apply --bootstrap 127.0.0.1:1",

@@ -1,13 +1,14 @@
 """Commands on a terminal, in a pipe and interrupted: progress, colour, width, names of JSON, completion."""
 
 import json
+import logging
 import os
 import pty
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 import typer
 from command import run
 
+from schemas.errors import AuditError, InvariantBroken, StreamsError
+from streams.cli import logs
 from streams.cli.app import app
 from streams.cli.screen import wrapped
 from streams.policies.load import load_book, shipped_book_dir
@@ -246,6 +249,51 @@ def test_a_full_disk_is_said_and_no_traceback(monkeypatch: pytest.MonkeyPatch, c
     ended = run("replay", counts)
     assert ended.status == 2
     assert ended.err.startswith("No space left on device. The system refused it:")
+
+
+# The log ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[], str]]:
+    monkeypatch.delenv("NAMEPLATE_LOG", raising=False)
+    loggers = [logging.getLogger(name) for name in ("", "aiokafka", "faust", "mode")]
+    before = [logger.level for logger in loggers]
+    logs.begin_worker()
+    yield lambda: capsys.readouterr().err
+    logs.begin("CRITICAL")
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+
+
+def test_a_stop_is_said_at_the_end_and_a_crash_of_our_own_keeps_its_traceback(
+    worker_log: Callable[[], str],
+) -> None:
+    log = logging.getLogger("mode.services")
+    for error in (AuditError("stopped"), InvariantBroken("broken")):
+        try:
+            raise error
+        except StreamsError:
+            log.exception("Crashed reason=%r", error)
+    said = worker_log()
+    assert "stopped" not in said
+    assert "Traceback" in said
+    assert "InvariantBroken: broken" in said
+
+
+def test_what_a_library_repeats_is_said_once_in_a_while(worker_log: Callable[[], str]) -> None:
+    log = logging.getLogger("aiokafka")
+    for seconds in (0, 1, 2, 11):
+        record = log.makeRecord("aiokafka", logging.ERROR, "", 0, "no node %s", (1,), None)
+        record.created = 1_000_000_000.0 + seconds
+        log.handle(record)
+    said = worker_log()
+    assert [line.partition("aiokafka ")[2] for line in said.splitlines()] == [
+        "no node 1",
+        "no node 1 (and 2 times more since)",
+    ]
 
 
 # Completion ------------------------------------------------------------------------------------------

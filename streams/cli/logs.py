@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 
 from schemas.errors import AuditError, OperatorError, PolicyError, TransportError
 
@@ -9,8 +10,21 @@ VARIABLE = "NAMEPLATE_LOG"
 SAID_AT_THE_END = (AuditError, OperatorError, PolicyError, TransportError)
 """Errors whose message is all that there is to know: what, why and the next command."""
 
+AGAIN_S = 10.0
+"""How long a text of a library that was let through is not said again."""
+
 _root = logging.getLogger()
 _handler = logging.Handler()
+
+
+class _Stderr(logging.Handler):
+    """Writes to what is the standard error now, not to what it was."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+        except Exception:  # noqa: BLE001 - as every handler does: a log stops nobody
+            self.handleError(record)
 
 
 def begin(default: str) -> None:
@@ -27,7 +41,7 @@ def begin(default: str) -> None:
             "then run the command again."
         )
     _root.removeHandler(_handler)
-    _handler = logging.StreamHandler()
+    _handler = _Stderr()
     _handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     _handler.setLevel(level)
     _root.addHandler(_handler)
@@ -42,6 +56,7 @@ def begin_worker() -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if _handler.level > logging.DEBUG:
         _handler.addFilter(_Stops())
+        _handler.addFilter(_Repeated())
 
 
 class _Stops(logging.Filter):
@@ -65,3 +80,25 @@ class _Stops(logging.Filter):
 
 _RERAISED = "We experienced a crash! Reraising original exception..."
 """Faust's last words; ours follow."""
+
+
+class _Repeated(logging.Filter):
+    """Lets through once in a while what a library says again and again: without a broker, 200 lines a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        """By logger and text: when it was let through, and how often it came since."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("streams"):
+            return True
+        key = (record.name, str(record.msg))
+        last, more = self._said.get(key, (0.0, 0))
+        if record.created - last < AGAIN_S:
+            self._said[key] = (last, more + 1)
+            return False
+        self._said[key] = (record.created, 0)
+        if more:
+            record.msg = f"{record.msg} (and {more} times more since)"
+        return True

@@ -51,7 +51,12 @@ class Settings:
         )
         for name, value, least, most in ranges:
             if not least <= value <= most:
-                raise OperatorError(f"{name} is {value}. Choose a number from {least} to {most}.")
+                said = [_said(number, is_instant=name == "start") for number in (value, least, most)]
+                raise OperatorError(
+                    "{} is {}, and must be from {} to {}. Correct it, then run the command again.".format(
+                        name, *said
+                    )
+                )
 
     def platforms_of(self, book: PolicyBook) -> tuple[str, ...]:
         """Return the platforms whose accounts are generated.
@@ -62,7 +67,14 @@ class Settings:
         for platform in self.platforms:
             if platform not in book.policies:
                 raise OperatorError(
-                    f"{platform}: no policy of this book. Name some of: {', '.join(book.policies)}."
+                    f"The book has no policy of {platform!r}. It has {', '.join(book.policies)}: name some of them, as "
+                    f"in `nameplate generate FILE --platform {next(iter(book.policies))}`."
                 )
         enabled = (name for name, policy in book.policies.items() if policy.enabled)
         return tuple(dict.fromkeys(self.platforms)) or tuple(sorted(enabled))
+
+
+def _said(number: float, *, is_instant: bool) -> str:
+    if is_instant and instant.FIRST <= number <= instant.LAST:
+        return instant.text(int(number))
+    return str(number)

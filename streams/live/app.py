@@ -79,7 +79,7 @@ class App(faust.App):  # type: ignore[misc]
         """Stop the worker because of an error; nothing more is handed over from now on."""
         if self.halted is None:
             self.halted = error
-            self._end_after(HALT_S, 1)
+            self._end_after(HALT_S, getattr(error, "exit_status", 1), str(error))
         await self.crash(error)
 
     async def _on_agent_error(self, agent: Any, error: BaseException) -> None:
@@ -87,9 +87,9 @@ class App(faust.App):  # type: ignore[misc]
         del agent
         await self.halt(error)
 
-    def _end_after(self, seconds: float, code: int) -> None:
+    def _end_after(self, seconds: float, code: int, why: str = "it was told to stop") -> None:
         if self.owns_process:
-            timer = threading.Timer(seconds, _end, (seconds, code))
+            timer = threading.Timer(seconds, _end, (seconds, code, why))
             timer.daemon = True
             timer.start()
             self._timers.append(timer)
@@ -185,8 +185,8 @@ def run_worker(app: App) -> int:
     """Run a worker until SIGTERM, SIGINT or an error.
 
     Returns:
-        0 after a signal, 1 after an error. If it has not stopped 20 s after a signal the process is ended with
-        70, and 5 s after an error with 1.
+        0 after a signal, 1 after an error, which is the app's `halted`. If it has not stopped 20 s after a signal the
+        process is ended with 70, and 5 s after an error with that error's exit status.
     """
     _calm_collector()
     app.owns_process = True
@@ -198,6 +198,8 @@ def run_worker(app: App) -> int:
         worker.execute_from_commandline()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
+        if code and app.halted is None:  # it did not come as far as its hooks
+            app.halted = end.__context__
     finally:
         app.stay()
     return 1 if app.halted else code
@@ -213,6 +215,6 @@ def _calm_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _end(seconds: float, code: int) -> None:
-    log.critical("the worker did not stop within %s s and is ended", seconds)
+def _end(seconds: float, code: int, why: str) -> None:
+    log.critical("the worker did not stop within %s s and is ended: %s", seconds, why)
     os._exit(code)

@@ -93,7 +93,7 @@ class Performer:
                 tries += 1
                 if tries > RETRIES:
                     raise
-                log.warning("partition %s: %s; trying again", self._partition, error)
+                log.warning("partition %s: trying again. %s", self._partition, error)
                 await asyncio.sleep(RETRY_S * 2 ** (tries - 1))
                 machine.unacked()
         if isinstance(effect, effects.Stop):

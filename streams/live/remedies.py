@@ -52,7 +52,8 @@ def said(error: BaseException) -> str:
         >>> said(TimeoutError())
         'TimeoutError'
     """
-    return ": ".join(part for part in (type(error).__name__, ", ".join(map(str, error.args))) if part)
+    what = ", ".join(map(str, error.args)).rstrip(".")
+    return f"{type(error).__name__}: {what}" if what else type(error).__name__
 
 
 def hosts(bootstrap: str) -> list[tuple[str, int]]:

@@ -66,6 +66,9 @@ def worker(
         typer.Option(help="What moves the time: ticks, or the records of a whole history."),
     ] = "wall",
     until: Until = None,
+    pace: Annotated[
+        float | None, typer.Option(min=0.001, help="At most so many days of a history a second, to watch it.")
+    ] = None,
     stop_at_end: Annotated[
         bool, typer.Option("--stop-at-end", help="End when all that was there is taken.")
     ] = False,
@@ -87,6 +90,11 @@ def worker(
             "--until says where the time of a history goes at its end, and wall time ends nowhere. For a history: "
             f"`nameplate worker --time records --until {until}`; else leave --until out."
         )
+    if pace is not None and time == "wall":
+        raise OperatorError(
+            "--pace is for histories, and wall time has its own. For a history: "
+            f"`nameplate worker --time records --pace {pace:g}`; else leave --pace out."
+        )
     logs.begin_worker()
     settings = WorkerSettings(
         bootstrap,
@@ -94,6 +102,7 @@ def worker(
         group=f"{prefix}{group}",
         time="clock" if time == "wall" else "records",
         until=parse_until(until),
+        pace=pace,
         stop_at_end=stop_at_end,
         session_s=session,
         lost_allowed=dict(map(_lost, lost or [])),

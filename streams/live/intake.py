@@ -3,11 +3,14 @@
 Both hold what has arrived and is not taken yet. Neither decides anything; each says what may go on.
 """
 
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from schemas import topics
 from schemas.errors import InputError
+from schemas.instant import DAY, FOREVER
 from schemas.records import Raw, Records
 from schemas.wire import decode
 from streams.core.decider import BEFORE_TIME
@@ -117,11 +120,44 @@ _ORDER = (topics.BOOKS, topics.FACTS, topics.COUNTS)
 """At one instant the earlier one comes first (contract, section 6)."""
 
 
+class Pace:
+    """Lets a history pass no faster than one can watch: it says when a record is taken, never what comes of it.
+
+    Args:
+        days_a_second: Days of the history per second; None for no bound.
+        clock: Seconds from any origin.
+    """
+
+    LOOK_S = 0.05
+    """How often one who is held back looks again: twenty times a second looks steady."""
+
+    def __init__(self, days_a_second: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.is_bounded = days_a_second is not None
+        self._per_second = (days_a_second or 0.0) * DAY
+        self._clock = clock
+        self._began: tuple[float, int] | None = None
+
+    def limit(self, following: int) -> int:
+        """Return the instant up to which records may be taken now; the earliest one asked for begins it.
+
+        Args:
+            following: The instant of the record that would be taken next.
+        """
+        if not self.is_bounded or following == BEFORE_TIME:
+            return FOREVER
+        now = self._clock()
+        if self._began is None or following < self._began[1]:
+            self._began = now, following
+        seconds, instant = self._began
+        return instant + int((now - seconds) * self._per_second)
+
+
 class Merged:
     """Records time: complete histories, merged by the records' own instants up to the ends seen at the start."""
 
-    def __init__(self, fold: Fold, ends: dict[str, int]) -> None:
+    def __init__(self, fold: Fold, ends: dict[str, int], pace: Pace) -> None:
         self._fold = fold
+        self._pace = pace
         self._ends = {topic: max(ends[topic], fold.positions[topic]) for topic in _ORDER}
         self._waiting: dict[str, deque[tuple[Raw, int]]] = {topic: deque() for topic in _ORDER}
         self._read_to = {topic: fold.positions[topic] for topic in _ORDER}
@@ -150,7 +186,10 @@ class Merged:
         )
 
     def next(self) -> Piece | None:
-        """Return the longest piece of one topic that comes before the others, None while one is not there yet."""
+        """Return the longest piece of one topic that comes before the others.
+
+        None while a topic's next record is not there yet, or is not to be taken yet.
+        """
         unfinished = self._fold.unfinished
         if unfinished is not None and unfinished.topic is not None:
             return self._take(unfinished.topic, None) if self._waiting[unfinished.topic] else None
@@ -164,7 +203,11 @@ class Merged:
         )
         if not heads:
             return None
-        return self._take(heads[0][2], heads[1][:2] if len(heads) > 1 else (1 << 63, 0))
+        limit = self._pace.limit(heads[0][0])
+        if heads[0][0] > limit:
+            return None
+        before = heads[1][:2] if len(heads) > 1 else (FOREVER, 0)
+        return self._take(heads[0][2], min(before, (limit + 1, 0)))
 
     def _take(self, topic: str, before: tuple[int, int] | None) -> Piece:
         """Take records of a topic while they come before a place; with None one record."""

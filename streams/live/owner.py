@@ -21,7 +21,7 @@ from streams.journaling import draft_of, follows_from, status_headers
 from streams.ledger import effects, root
 from streams.ledger.recovery import Assignment, Recovery
 from streams.ledger.step import Step
-from streams.live.intake import HOLD_RECORDS, AskEnds, Clocked, Merged, Piece
+from streams.live.intake import HOLD_RECORDS, AskEnds, Clocked, Merged, Pace, Piece
 from streams.live.performer import HEAD_KEY, Performer, View
 from streams.live.ports import Ports
 from streams.live.statuses import Seen, fingerprint
@@ -45,6 +45,7 @@ class Owner:
         time: What moves T.
         writer: The nonce of this process.
         until: Where T goes at the end of a history, in µs.
+        pace: How fast a history passes.
         lost_allowed: By topic the position from which on an operator takes a loss of records upon himself.
     """
 
@@ -56,6 +57,7 @@ class Owner:
         time: Time,
         writer: str,
         until: int | None,
+        pace: Pace,
         lost_allowed: Mapping[str, int],
     ) -> None:
         self.partition = partition
@@ -65,6 +67,7 @@ class Owner:
         self._time: Time = time
         self._writer = writer
         self._until = until
+        self._pace = pace
         self._lost_allowed = effects.offsets(lost_allowed)
         self._woken = asyncio.Event()
         self._resting = asyncio.Event()
@@ -121,7 +124,8 @@ class Owner:
         )
         bounds = await self._ports.log.bounds((topics.BOOKS, topics.FACTS, topics.COUNTS), self.partition)
         self._ends = {topic: end for topic, (_, end) in bounds.items()}
-        self._intake = Clocked(self._fold) if self._time == "clock" else Merged(self._fold, self._ends)
+        by_clock = self._time == "clock"
+        self._intake = Clocked(self._fold) if by_clock else Merged(self._fold, self._ends, self._pace)
         self._books_to = content.positions.get(topics.BOOKS, 0)
         early, self._early = self._early, []
         for piece in early:
@@ -209,7 +213,8 @@ class Owner:
                 await self._journal(self._fold.cut())
             else:
                 await self._finish_history()
-                await self._wait(QUIET_S - (loop.time() - flushed_at) if self._fold.has_work else QUIET_S)
+                flush_s = QUIET_S - (loop.time() - flushed_at) if self._fold.has_work else QUIET_S
+                await self._wait(min(flush_s, Pace.LOOK_S) if self._is_held_back() else flush_s)
             if not self._fold.has_work:
                 flushed_at = loop.time()
 
@@ -278,6 +283,9 @@ class Owner:
         if isinstance(self._intake, Merged):
             return self._intake.at_end
         return all(self._fold.positions[topic] >= end for topic, end in self._ends.items())
+
+    def _is_held_back(self) -> bool:
+        return self._time == "records" and self._pace.is_bounded and not self.at_end.is_set()
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -23,7 +23,7 @@ from streams.live.app import create_app, run_worker
 from streams.live.books import Books
 from streams.live.fetched import Run
 from streams.live.gates import Revoked
-from streams.live.intake import Piece
+from streams.live.intake import Pace, Piece
 from streams.live.log import Log
 from streams.live.owner import Owner, Superseded
 from streams.live.ports import Ports
@@ -50,6 +50,8 @@ class WorkerSettings:
     time: Time = "clock"
     until: int | None = None
     """Where T goes at the end of a history, in µs."""
+    pace: float | None = None
+    """At most so many days of a history per second; None for no bound."""
     stop_at_end: bool = False
     """Stop once all inputs were taken up to the ends seen at the start."""
     session_s: float = 6.0
@@ -78,6 +80,7 @@ class Worker:
         self.app.before_revoke = self.before_revoke
         self.app.at_stop = self.at_stop  # type: ignore[method-assign]
         self._ports: Ports | None = None
+        self._pace = Pace(settings.pace)
         self._statuses = StatusTails(settings.bootstrap, prefix, self.writer, self._doubt)
 
     def run(self) -> int:
@@ -118,6 +121,7 @@ class Worker:
                 time=settings.time,
                 writer=self.writer,
                 until=settings.until,
+                pace=self._pace,
                 lost_allowed={t: at for (t, p), at in settings.lost_allowed.items() if p == number},
             )
             for number in sorted(partitions)

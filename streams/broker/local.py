@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.errors import OperatorError
 from streams.broker.jars import KAFKA_VERSION, fetch_jars, find_java, find_maven, locked
-from streams.broker.process import detach, end, free_port, is_alive, is_free, is_open
+from streams.broker.process import detach, end, free_port, is_alive, is_free, is_open, undisturbed
 
 __all__ = ["DEFAULT_DATA_DIR", "Broker", "Status", "down", "find_java", "find_maven", "kill", "status", "up"]
 
@@ -126,11 +126,11 @@ def up(
         jars = fetch_jars(java, say)
         planned = _plan_node(data_dir, before, host, port, ephemeral)
         say(f"Starting Apache Kafka {KAFKA_VERSION} on {planned.bootstrap}")
-        node = _start(java, jars, planned)
         try:
+            node = _start(java, jars, planned)
             _wait_ready(node)
         except BaseException:  # also Ctrl-C: nobody would know of a half-started node
-            node.end(signal.SIGKILL)
+            kill(data_dir)
             raise
     return Broker(node.bootstrap, node.pid, data_dir)
 
@@ -197,10 +197,11 @@ def _start(java: Path, jars: Path, planned: _Node) -> _Node:
     call = [str(java), *_JVM, f"-XX:ErrorFile={planned.data_dir}/java-error.log", "-cp", f"{jars}/*"]
     if not (planned.data / "meta.properties").exists():
         _format(call, planned)
-    node = replace(planned, pid=detach([*call, "kafka.Kafka", str(planned.settings)], planned.log))
-    written = asdict(node)
-    del written["data_dir"]  # it may be moved while nothing runs
-    (node.data_dir / "broker.json").write_text(json.dumps(written), "utf-8")
+    with undisturbed():
+        node = replace(planned, pid=detach([*call, "kafka.Kafka", str(planned.settings)], planned.log))
+        written = asdict(node)
+        del written["data_dir"]  # it may be moved while nothing runs
+        (node.data_dir / "broker.json").write_text(json.dumps(written), "utf-8")
     return node
 
 

@@ -6,7 +6,9 @@ import random
 import signal
 import socket
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from schemas.errors import OperatorError
@@ -20,6 +22,22 @@ _PORTS = range(20_000, 32_000)
 
 _children: set[int] = set()
 """Pids that this process started and nobody has waited for: these cannot be anybody else's by now."""
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait to the end of a few lines: between the start of a process and its being written down."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where Ctrl-C never comes
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def detach(call: list[str], log: Path) -> int:

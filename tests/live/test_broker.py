@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import xml.etree.ElementTree as ET
@@ -186,3 +187,18 @@ def _names(broker: local.Broker) -> set[str]:
     return set(
         AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0}).list_topics(timeout=10).topics
     )
+
+
+def test_ctrl_c_waits_for_the_end_of_what_is_not_to_be_disturbed() -> None:
+    done = []
+
+    def start() -> None:
+        with process.undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            done.append("written down")
+        done.append("never reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert done == ["written down"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -14,6 +14,9 @@ $(SETUP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(SETUP)
 
+demo: $(SETUP)  ## watch decisions as they come: a local Kafka, two workers, a population (Ctrl-C ends it)
+	@$(BIN)/nameplate demo
+
 test: $(SETUP)  ## run all tests: a real Kafka, real workers (needs Java 17 and Maven)
 	$(BIN)/python -m pytest
 
@@ -29,4 +32,4 @@ lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 clean:  ## remove what the commands made
 	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup test check lock clean
+.PHONY: help setup demo test check lock clean

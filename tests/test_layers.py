@@ -36,7 +36,7 @@ the world: they may import everything but the command line."""
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "faust": ("streams.live",),
     "mode": ("streams.live",),
-    "aiokafka": ("streams.live",),
+    "aiokafka": ("streams.live", "streams.demo"),
     "confluent_kafka": ("streams.live", "streams.broker"),
     "typer": ("streams.cli",),
 }

@@ -32,6 +32,7 @@ __all__ = [
     "brokers",
     "check",
     "compare",
+    "delete",
     "plan",
     "plan_as_found",
     "topic_config",
@@ -140,6 +141,21 @@ def apply(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:
             )
         time.sleep(0.05)
     return done
+
+
+def delete(bootstrap: str, specs: Sequence[TopicSpec], group: str) -> None:
+    """Delete topics and a consumer group; what is not there is fine.
+
+    A group in which a killed member is not missed yet is left to the broker, which forgets it by itself.
+
+    Raises:
+        OperatorError: the broker refuses, or none answers.
+    """
+    admin = _admin(bootstrap)
+    for topic in admin.delete_topics([spec.name for spec in specs], request_timeout=REQUEST_S).values():
+        _answer(topic, KafkaError.UNKNOWN_TOPIC_OR_PART)
+    for member in admin.delete_consumer_groups([group], request_timeout=REQUEST_S).values():
+        _answer(member, KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP)
 
 
 def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,43 @@
+"""The demo."""
+
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs: Faust takes its time
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.app import app, out
+
+PLAY_S = 20.0
+"""With a broker's start and two workers' before it, 40 s in all."""
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Histories as replay files; may stand again.",
+            show_default="a synthetic population",
+        ),
+    ] = None,
+    to: Annotated[Path, typer.Option("--out", help="Directory of what it leaves behind; replaced.")] = Path(
+        ".nameplate/demo"
+    ),
+    bootstrap: Annotated[
+        str | None, typer.Option(help="host:port of a broker.", show_default="a local Kafka of its own")
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Without a broker, as where there is no Java and Maven.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the broker up, and the topics there.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.1, help="In how many seconds the history passes.")] = PLAY_S,
+) -> None:
+    """Watch decisions as they come: a local Kafka, two workers, and a population to decide on."""
+    from streams.demo.run import Settings
+    from streams.demo.run import demo as run
+
+    settings = Settings(tuple(data or ()), to, bootstrap, in_process=in_process, keep=keep, play_s=seconds)
+    raise typer.Exit(run(settings, out))

@@ -25,6 +25,9 @@ check: $(SETUP)  ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+schemas: $(SETUP)  ## write schemas/published anew: what others may rely on
+	$(BIN)/nameplate schema export schemas/published
+
 lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --python-version 3.11 \
 		--custom-compile-command "make lock" --output-file requirements.lock
@@ -32,4 +35,4 @@ lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 clean:  ## remove what the commands made
 	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test check schemas lock clean

@@ -19,14 +19,16 @@ HoldReason = Literal["agreed", "held", "account-suspended"]
 
 
 class Obligation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The duty that is open for an account; there is at most one."""
+    """The duty that is open for an account; there is at most one. Instants are microseconds since 1970 UTC."""
 
     id: str
     """32 hex digits, the same from notice to end."""
     phase: str
     """The phase that was named when it began; it keeps this name."""
     stage: Literal["grace", "stopped", "restricted"]
+    """Time runs, the clock stands, or measures are in force."""
     notified_at: int
+    """T of the notice."""
     deadline_at: int
     """While stopped: as it stood when the clock stopped (or was extended since)."""
     reminders: tuple[tuple[int, int], ...] = ()
@@ -36,6 +38,7 @@ class Obligation(msgspec.Struct, frozen=True, omit_defaults=True):
     holds: tuple[HoldReason, ...] = ()
     """Why the clock stands, in the order in which the reasons came."""
     stopped_at: int | None = None
+    """Since when the clock stands."""
     was_held: bool = False
     """An adjudication's hold was among the reasons since the clock stopped."""
     measures: tuple[str, ...] = ()
@@ -46,16 +49,21 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the platform said of the account itself; the defaults are those of an unknown account."""
 
     owner: Literal["individual", "organisation", "government", "news_media"] = "individual"
+    """Who runs it."""
     self_media: bool = True
+    """It publishes as self-media."""
     daily_life: bool = False
+    """It shows daily life only."""
     verified: bool = False
+    """Recorded, decides nothing."""
     status: Literal["active", "suspended", "deleted"] = "active"
+    """Of the account itself."""
     subjects: tuple[tuple[str, int], ...] = ()
     """(subject, share in ten-thousandths), by name."""
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One watched account of one platform."""
+    """One watched account of one platform. Instants are microseconds since 1970 UTC, days are UTC days since then."""
 
     followers: int = NO_COUNT
     """The last count taken."""
@@ -70,12 +78,15 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     profile: Profile | None = None
     """None until a profile is said."""
     displayed: bool = False
+    """The name is displayed, as was said last."""
     met: bool = False
     """The last obligation ended because the name was displayed, and it still is."""
     waived: bool = False
+    """There is leave from the duty."""
     waived_until: int | None = None
     """None in a waiver: for good."""
     obligation: Obligation | None = None
+    """The open one."""
 
 
 UNKNOWN_PROFILE = Profile()

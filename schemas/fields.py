@@ -17,7 +17,22 @@ from schemas import instant
 EVENT_ID = r"^[!-~]{1,128}$"
 """Visible ASCII."""
 ACCOUNT_ID = r"^[a-z0-9][a-z0-9_-]{2,63}$"
-SUBJECT = r"^[a-z0-9_]{1,40}$"
+IDENTIFIER = r"^[a-z0-9_]{1,40}$"
+"""A name that programs compare: a platform, subject, measure or channel."""
+HASH = r"^[0-9a-f]{64}$"
+"""SHA-256."""
+REASON_CODE = r"^[a-z0-9-]{1,40}$"
+"""What an adjudication names as its case."""
+LABEL = r"^[a-z0-9_-]{1,40}$"
+"""The id of a phase or a rule."""
+VERSION = r"^[!-~]{1,64}$"
+"""The name that a policy's author gives to its state."""
+INSTANT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
+"""An instant as it may come in. That the day exists, a pattern cannot say."""
+UTC_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{0,5}[1-9])?Z$"
+"""An instant as we write it: `instant.text`."""
 MOST_FOLLOWERS = 2**53 - 1
 WHOLE = 10_000
 """A share of 1 in ten-thousandths."""
@@ -103,22 +118,27 @@ def without_null(schema: dict[str, Any]) -> None:
     schema.update(given)
 
 
-_INSTANT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})
+# No multipleOf for the 4 digits of a share: validators divide floats, and would refuse 0.3 for 2999.9999999999995.
+SHARE_SCHEMA = {"type": "number", "minimum": 0, "maximum": 1}
+"""A share as JSON Schema can say it."""
+_INSTANT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time", "pattern": INSTANT})
 _AS_TEXT = PlainSerializer(instant.text, when_used="unless-none")
 Instant = Annotated[int, BeforeValidator(_instant), _AS_TEXT, _INSTANT_SCHEMA]
 """RFC 3339 outside, microseconds inside."""
 EventId = Annotated[str, Field(pattern=EVENT_ID)]
 AccountId = Annotated[str, Field(pattern=ACCOUNT_ID)]
+Platform = Annotated[str, Field(json_schema_extra={"pattern": IDENTIFIER})]
+"""One of the policy book, which alone knows: the pattern is what every book holds its platforms to."""
 Share = Annotated[int, BeforeValidator(_share)]
 Subjects = Annotated[
-    tuple[tuple[Annotated[str, Field(pattern=SUBJECT)], Share], ...],
+    tuple[tuple[Annotated[str, Field(pattern=IDENTIFIER)], Share], ...],
     BeforeValidator(_pairs),
     PlainSerializer(_decimals, when_used="unless-none"),
     WithJsonSchema(
         {
             "type": "object",
-            "propertyNames": {"pattern": SUBJECT},
-            "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.0001},
+            "propertyNames": {"pattern": IDENTIFIER},
+            "additionalProperties": SHARE_SCHEMA,
         }
     ),
 ]
@@ -128,5 +148,5 @@ Until = Annotated[int | None, BeforeValidator(_until), _AS_TEXT, _INSTANT_SCHEMA
 """Belongs behind a field `ruling`; without it the field's default is `LEFT_OUT`, validated."""
 Tables = Annotated[dict[str, Any], BeforeValidator(_tables)]
 """The tables of one policy."""
-ReasonCode = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+ReasonCode = Annotated[str, Field(pattern=REASON_CODE)]
+Hash = Annotated[str, Field(pattern=HASH)]

@@ -20,6 +20,7 @@ from schemas.fields import (
     Hash,
     Instant,
     Optional,
+    Platform,
     ReasonCode,
     Subjects,
     Tables,
@@ -69,13 +70,21 @@ class Record(BaseModel):
 
 
 class FollowerCount(Record):
-    """A follower count as the wire says it: for its schema, and for the code of one that is refused."""
+    """How many people followed an account at an instant.
+
+    The wire's form of `FollowerCountChanged`: for its schema, and for the code of one that is refused.
+    """
 
     event_id: EventId
-    platform: str
+    """The sender's own name of this record, the same when it is sent again."""
+    platform: Platform
+    """One of the policy book, for example weibo."""
     account_id: AccountId
+    """The account's opaque id on its platform; never a name."""
     followers: Annotated[int, Field(ge=0, le=MOST_FOLLOWERS)]
+    """People, not thousands or wan. A count that is written with a point (1000000.0) is refused."""
     observed_at: Instant
+    """When it was so; with an offset, to the microsecond."""
 
     def changed(self) -> FollowerCountChanged:
         """Return the struct that the core decides on."""
@@ -88,9 +97,13 @@ class Fact(Record):
     """Something said of one account."""
 
     event_id: EventId
-    platform: str
+    """The sender's own name of this record, the same when it is sent again."""
+    platform: Platform
+    """One of the policy book, for example weibo."""
     account_id: AccountId
+    """The account's opaque id on its platform; never a name."""
     occurred_at: Instant
+    """When it happened; with an offset, to the microsecond. Of two facts of one type the later one counts."""
 
     @property
     def at(self) -> int:
@@ -125,12 +138,17 @@ class ProfileChanged(Fact):
 
     type: Literal["profile-changed"]
     owner: Optional[Owner] = Field(None, json_schema_extra=without_null)
+    """Who runs the account; individual until something else is said."""
     self_media: Optional[bool] = Field(None, json_schema_extra=without_null)
+    """Whether it publishes as self-media; so until something else is said."""
     subjects: Optional[Subjects] = Field(None, json_schema_extra=without_null)
-    """(subject, share in ten-thousandths), by name; replaced whole."""
+    """Subject to its share of what is published, 0 to 1 with at most 4 fraction digits; replaced whole."""
     daily_life: Optional[bool] = Field(None, json_schema_extra=without_null)
+    """Whether it shows daily life only; not so until something else is said."""
     verified: Optional[bool] = Field(None, json_schema_extra=without_null)
+    """Recorded, decides nothing."""
     status: Optional[Status] = Field(None, json_schema_extra=without_null)
+    """Of the account itself: deleted ends duties, suspended stops their clock."""
 
 
 class AnswerGiven(Fact):
@@ -138,6 +156,7 @@ class AnswerGiven(Fact):
 
     type: Literal["answer-given"]
     answer: Answer
+    """Counts while a grace period is open; the last one stands."""
 
 
 class NameDisplayChanged(Fact):
@@ -145,6 +164,7 @@ class NameDisplayChanged(Fact):
 
     type: Literal["name-display-changed"]
     displayed: bool
+    """True meets the duty; false may begin a new one."""
 
 
 class AdjudicationMade(Fact):
@@ -155,7 +175,7 @@ class AdjudicationMade(Fact):
             "allOf": [
                 {
                     "if": {"properties": {"ruling": {"const": "extend"}}},
-                    "then": {"required": ["until"]},
+                    "then": {"required": ["until"], "properties": {"until": True}},
                 },
                 {
                     "if": {"properties": {"ruling": {"enum": list(WITHOUT_UNTIL)}}},
@@ -167,15 +187,18 @@ class AdjudicationMade(Fact):
 
     type: Literal["adjudication-made"]
     ruling: Ruling
+    """waive and revoke: leave from the duty. hold and release: the clock. extend: a later deadline."""
     until: Until = Field(default_factory=lambda: LEFT_OUT, validate_default=True)
-    """Of a waiver: None is for good. Of an extension: the new deadline. None of any other ruling."""
+    """Of a waiver: its end, left out for good. Of an extension: the new deadline. Of no other ruling."""
     reason_code: ReasonCode
+    """The case, as a code; it is repeated in the reasons of what follows."""
 
 
 class ClockTicked(Record):
     """A tick as its worker wrote it; the broker's append time stands beside it."""
 
     at: Instant
+    """The worker's own clock; T is the earlier of it and the broker's append time."""
 
     @property
     def key(self) -> None:
@@ -187,13 +210,16 @@ class BookTables(Record):
     """The outermost table of a book; what stands inside a policy is `schemas.policy`'s to check."""
 
     policies: dict[str, Tables]
+    """The merged tables of each platform, by its name."""
 
 
 class PolicyBook(Record):
     """A policy book as the wire says it."""
 
     book: BookTables
+    """What is published; kept and journaled whole."""
     hash: Hash
+    """SHA-256 of the canonical JSON (RFC 8785) of `book`: the name of the book."""
 
 
 class PolicyBookPublished(msgspec.Struct, frozen=True):

@@ -58,8 +58,9 @@ class Envelope(msgspec.Struct, frozen=True):
     writer: str
     """A fresh nonce of the process that wrote it."""
     seal: msgspec.Raw = _NO_RAW
-    """SHA-256 of the content's bytes. Finds an accident also in the last entry; never joins acceptance."""
+    """SHA-256 of the entry's bytes without it. Finds an accident also in the last entry; never joins acceptance."""
     content: msgspec.Raw = _NO_RAW
+    """What the step took, decided and left behind."""
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -69,9 +70,13 @@ class Run(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     """
 
     topic: str
+    """Short name of an input topic."""
     start: Whole
+    """Its first offset."""
     end: Whole
+    """The offset after its last one."""
     digest: Digest | None
+    """Over offset, key and value of each record (of the clock topic also its timestamp); null for a lost run."""
 
     def __post_init__(self) -> None:
         """Refuse an empty or backward run."""
@@ -87,16 +92,22 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     """
 
     topic: str | None
+    """Of the unfinished record; null at the end of a history."""
     offset: Whole | None
+    """Of the unfinished record."""
     due: str | None = None
+    """The instant of the last due that was decided; null while a book is being adopted."""
     key: str | None = None
+    """The account that was decided last."""
     kind: str | None = None
+    """What was due."""
 
 
 class EntryContent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What one step took, decided and left behind; self-contained (rule 6)."""
 
     partition: Whole
+    """The partition of the inputs, and of this journal."""
     time: str
     """`clock`: ticks move T. `records`: the records' own instants do."""
     runs: tuple[Run, ...]
@@ -106,13 +117,15 @@ class EntryContent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
     T: str | None
     """Time of the partition, RFC 3339; null before the first record that moves it."""
     book: Digest | None
-    decisions: tuple[Any, ...]
-    """Read: dicts. Written: `msgspec.Raw`, as the fold encoded them."""
+    """Hash of the policy book in force; null before the first."""
+    decisions: tuple[Any, ...]  # read: dicts; written: `msgspec.Raw`, as the fold encoded them
+    """In the order in which they were taken."""
     next_seq: dict[str, Whole]
     """Next sequence number of every output topic after this entry."""
     published_upto: dict[str, Whole]
     """Every output below it was acknowledged when this entry was written: the dense prefix (rule 13)."""
     state_root: Digest
+    """Additive multiset hash over all rows of the partition after this entry."""
     more: bool
     """The last record is unfinished: only its rest may follow."""
     topic_ids: dict[str, str] = msgspec.field(default_factory=dict)

@@ -9,14 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from schemas import instant, topics
+from schemas.dead_letters import CODES
 from schemas.errors import InvariantBroken
+from schemas.fields import IDENTIFIER, LABEL, MOST_FOLLOWERS, UTC_INSTANT, VERSION, AccountId, EventId, Hash
 
-InstantText = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+InstantText = Annotated[str, Field(pattern=UTC_INSTANT, json_schema_extra={"format": "date-time"})]
 ShortHash = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
-AccountId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{2,63}$")]
-Followers = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+PhaseId = Annotated[str, Field(pattern=LABEL)]
+Place = Annotated[int, Field(ge=0)]
+Followers = Annotated[int, Field(ge=0, le=MOST_FOLLOWERS)]
 CancelledWhy = Literal["fell-below", "out-of-scope", "account-deleted", "waived", "policy-changed"]
 
 
@@ -30,37 +32,54 @@ class RecordCause(Record):
     """A count or a fact."""
 
     topic: Literal["follower-counts", "account-facts"]
-    event_id: str
+    """Where it came from, without prefix and version."""
+    event_id: EventId
+    """As its sender named it."""
 
 
 class DueCause(Record):
     """An instant that came."""
 
     due: InstantText
+    """The instant."""
 
 
 class BookCause(Record):
     """A policy book that was adopted."""
 
     book: Hash
+    """Its hash."""
 
 
 class Output(Record):
     """What every output says."""
 
     id: ShortHash
-    seq: Annotated[int, Field(ge=0)]
-    partition: Annotated[int, Field(ge=0)]
+    """SHA-256 of the canonical record without id, seq and partition, its first 32 hex digits."""
+    seq: Place
+    """Dense per topic and partition, from 0: whoever keeps the last one sees repetitions and gaps."""
+    partition: Place
+    """The Kafka partition in which the record stands."""
     platform: Identifier
+    """The platform of the account."""
     account_id: AccountId
+    """The account's opaque id; never a name."""
     obligation_id: ShortHash
-    phase: str
-    policy_version: str
+    """The duty that this is about, the same from its notice to its end."""
+    phase: PhaseId
+    """The policy's phase that was named when the duty began; it keeps this name."""
+    policy_version: Annotated[str, Field(pattern=VERSION)]
+    """The version that the policy in force gives itself."""
     book: Hash
+    """The policy book that was in force, by its hash."""
     decided_at: InstantText
+    """T, the time of the partition, when this was decided."""
     effective_at: InstantText
+    """From when on it holds: the instant that was due, else T."""
     cause: RecordCause | DueCause | BookCause
+    """What made it decided: a record, an instant that came, or a policy book."""
     reasons: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    """Why, in order, with the values that were compared."""
 
 
 class DisclosureRequired(Output):
@@ -68,12 +87,19 @@ class DisclosureRequired(Output):
 
     type: Literal["disclosure-required"]
     followers: Followers
+    """The last count taken."""
     observed_at: InstantText
+    """When that count was observed."""
     threshold: Followers
+    """Of the phase."""
     op: Literal[">=", ">"]
+    """How the count stands to the threshold."""
     display: Identifier
+    """What the account has to display, for example real_name."""
     deadline_at: InstantText
+    """Until when."""
     notice_channel: Identifier
+    """How the account is to be told."""
 
 
 class DisclosureMet(Output):
@@ -81,6 +107,7 @@ class DisclosureMet(Output):
 
     type: Literal["disclosure-met"]
     by: Literal["displayed"]
+    """How it was met."""
 
 
 class DisclosureCancelled(Output):
@@ -88,6 +115,7 @@ class DisclosureCancelled(Output):
 
     type: Literal["disclosure-cancelled"]
     why: CancelledWhy
+    """Where several hold: account-deleted, waived, out-of-scope, policy-changed, fell-below, in this order."""
 
 
 class GraceStarted(Output):
@@ -95,7 +123,9 @@ class GraceStarted(Output):
 
     type: Literal["grace-started"]
     notified_at: InstantText
+    """T of the notice."""
     deadline_at: InstantText
+    """When the grace period ends."""
 
 
 class GraceReminder(Output):
@@ -103,7 +133,9 @@ class GraceReminder(Output):
 
     type: Literal["grace-reminder"]
     deadline_at: InstantText
+    """When the grace period ends."""
     days_left: Annotated[int, Field(ge=1)]
+    """Days of 86,400 s from effective_at to deadline_at."""
 
 
 class GraceExtended(Output):
@@ -111,7 +143,9 @@ class GraceExtended(Output):
 
     type: Literal["grace-extended"]
     previous_deadline_at: InstantText
+    """The deadline until now; while the clock stands, as it stood when it stopped."""
     deadline_at: InstantText
+    """The later one."""
 
 
 class GraceSuspended(Output):
@@ -119,6 +153,7 @@ class GraceSuspended(Output):
 
     type: Literal["grace-suspended"]
     why: Literal["agreed", "held", "account-suspended"]
+    """The first reason; more may join it without a word."""
 
 
 class GraceResumed(Output):
@@ -126,6 +161,7 @@ class GraceResumed(Output):
 
     type: Literal["grace-resumed"]
     deadline_at: InstantText
+    """The new deadline."""
 
 
 class GraceEnded(Output):
@@ -133,6 +169,7 @@ class GraceEnded(Output):
 
     type: Literal["grace-ended"]
     outcome: Literal["met", "cancelled", "expired", "declined"]
+    """How: displayed, withdrawn, run out, or refused where a refusal ends it at once."""
 
 
 class RestrictionImposed(Output):
@@ -140,8 +177,11 @@ class RestrictionImposed(Output):
 
     type: Literal["restriction-imposed"]
     measures: list[Identifier]
+    """What is imposed, by name."""
     untouched: list[Identifier]
+    """What the policy names as left alone."""
     why: Literal["no-reply", "declined"]
+    """Told and silent, or the last answer was decline."""
 
 
 class RestrictionLifted(Output):
@@ -149,36 +189,57 @@ class RestrictionLifted(Output):
 
     type: Literal["restriction-lifted"]
     measures: list[Identifier]
+    """What was in force."""
     why: Literal["displayed", "fell-below", "out-of-scope", "account-deleted", "waived", "policy-changed"]
+    """What ended them."""
 
 
 class AccountStatus(Record):
     """The state of one watched account now; the value of the compacted status topic."""
 
     platform: Identifier
+    """The platform of the account."""
     account_id: AccountId
+    """The account's opaque id; never a name."""
     stage: Literal["clear", "confirming", "grace", "stopped", "restricted", "met", "waived"]
+    """Of the open obligation, else waived, else met, else confirming, else clear."""
     obligation_id: ShortHash | None = None
-    phase: str | None = None
+    """The open one; left out where none is."""
+    phase: PhaseId | None = None
+    """Of the open obligation."""
     deadline_at: InstantText | None = None
+    """In grace and stopped; there as it stood when the clock stopped."""
     measures: list[Identifier]
+    """In force; empty unless restricted."""
     followers: Followers | None = None
+    """The last count taken; left out where only facts are known."""
     observed_at: InstantText | None = None
+    """When that count was observed."""
     displayed: bool
+    """Whether the name is displayed."""
     as_of: InstantText
-    entry: Annotated[int, Field(ge=0)]
+    """T of the decision that left the account so."""
+    entry: Place
+    """The number of the journal entry of that decision; of two states of one key the higher one holds."""
 
 
 class DeadLetter(Record):
     """What could not be read: hash, length and reason, never the payload."""
 
-    topic: str
-    partition: Annotated[int, Field(ge=0)]
-    offset: Annotated[int, Field(ge=0)]
+    topic: Annotated[str, Field(json_schema_extra={"enum": list(topics.INPUTS)})]
+    """The input topic, without prefix and version."""
+    partition: Place
+    """Whose: a policy book that cannot be read is a dead letter of every partition."""
+    offset: Place
+    """Where in the topic."""
     sha256: Hash
-    bytes: Annotated[int, Field(ge=0)]
-    code: str
+    """Of the value's bytes, of none where there is no value."""
+    bytes: Place
+    """The length of the value."""
+    code: Annotated[str, Field(json_schema_extra={"enum": list(CODES)})]
+    """Why; where several hold, the first of this list."""
     at: InstantText | None
+    """T when it was read; null before anything has moved it."""
 
 
 OF_TYPE: dict[str, type[Output]] = {

@@ -16,6 +16,7 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from schemas.errors import PolicyError
+from schemas.fields import VERSION
 from schemas.policy_leaves import WRITTEN, Identifier, json_form, read_array
 from schemas.policy_mistakes import Mistake, cross_check, from_validation
 from schemas.policy_tables import (
@@ -73,25 +74,37 @@ class Policy(Part):
     """One platform's rules."""
 
     platform: Identifier
-    version: Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+    """Its name, under which it stands in the book, too."""
+    version: Annotated[str, Field(pattern=VERSION)]
     """The author's own name of this state of the file, for example `2023-12-22.1`."""
     enabled: bool = True
     """False: loaded and checked, decides nothing."""
     scope: Scope = Scope()
+    """Whom it is about."""
     phases: Annotated[tuple[Phase, ...], BeforeValidator(read_array), AfterValidator(_by_threshold)] = Field(
         alias="phase", json_schema_extra={"minItems": 1}
     )
     """By threshold, then by begin; at least one."""
     confirm: Confirm = Confirm()
+    """How long and how far a count must be over or under the line."""
     measures: Measures = Measures()
+    """What the platform may do, by name, and what it leaves alone."""
     below: Below = Below()
+    """What a fall below the line does."""
     purge: Purge | None = None
+    """When a fall is named as a suspected purge; left out: never."""
     display: Display = Display()
+    """What is shown, and where."""
     notice: Notice = Notice()
+    """How an account is told."""
     viewer: Viewer = Viewer()
+    """Who may not look at a displayed name."""
     floor: Floor | None = None
+    """The lowest threshold that was pledged in public, where one was."""
     watch: Watch = Watch()
+    """From which count on accounts are watched."""
     rules: Annotated[tuple[Rule, ...], BeforeValidator(read_array)] = Field(default=(), alias="rule")
+    """Dated rules for everybody, without a threshold; shown, decide nothing."""
     sources: dict[str, Source] = Field(default_factory=dict)
     """By key path, for example `phase.p1.threshold`; a path of `_defaults.toml` has no phase: `phase.op`."""
 

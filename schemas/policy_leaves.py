@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from schemas import instant
+from schemas.fields import IDENTIFIER, LABEL, SHARE_SCHEMA, UTC_INSTANT
 
 WRITTEN: Final = object()
 """The validation context of values as they stand in a file or in a policy-book record."""
@@ -31,7 +32,8 @@ MOST_FOLLOWERS: Final = 2**53 - 1
 
 MOST_DAYS: Final = 36_500  # a century: instants stay far inside the years that RFC 3339 can write
 
-_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+DAY: Final = r"^([0-9]{4})-([0-9]{2})-([0-9]{2})$"
+_ISO_DATE = re.compile(DAY[1:-1])
 # Wide enough for 0..100 with 4 fraction digits; a digit that would be lost is refused, not rounded.
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 
@@ -162,7 +164,7 @@ Instant = Annotated[
     int,
     BeforeValidator(_read_instant),
     PlainSerializer(instant.text, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": UTC_INSTANT}),
 ]
 """Microseconds since 1970 UTC; written as a TOML offset date-time, in a record as UTC text."""
 
@@ -171,7 +173,7 @@ Share = Annotated[
     Field(ge=0, le=10_000),
     BeforeValidator(_read_share),
     PlainSerializer(_written_share, when_used="json"),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.0001}),
+    WithJsonSchema(SHARE_SCHEMA),
 ]
 """Ten-thousandths, 0 to 10,000; written as a decimal of 0 to 1."""
 
@@ -180,18 +182,20 @@ Percentage = Annotated[
     Field(ge=0, le=10_000),
     BeforeValidator(_read_percentage),
     PlainSerializer(_written_percentage, when_used="json"),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}),
+    WithJsonSchema({**SHARE_SCHEMA, "maximum": 100}),
 ]
 """Ten-thousandths, 0 to 10,000; written as a percentage of 0 to 100."""
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER)]
 """A name that programs compare: a platform, measure, subject or channel."""
 
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
+Label = Annotated[str, StringConstraints(pattern=LABEL)]
 """The id of a phase or a rule; the part of a source's key path that names it."""
 
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
-Day = Annotated[str, AfterValidator(_real_date), WithJsonSchema({"type": "string", "format": "date"})]
+Day = Annotated[
+    str, AfterValidator(_real_date), WithJsonSchema({"type": "string", "format": "date", "pattern": DAY})
+]
 """A calendar day as text, `YYYY-MM-DD`; a citation's date has no hour and no offset."""
 
 Followers = Annotated[int, Field(ge=1, le=MOST_FOLLOWERS)]
@@ -201,6 +205,9 @@ Owner = Literal["individual", "organisation", "government", "news_media"]
 Op = Literal[">=", ">"]
 Status = Literal["notice", "notice_via_repost", "news", "law", "inferred", "assumed"]
 
-Identifiers = Annotated[tuple[Identifier, ...], BeforeValidator(read_array), AfterValidator(_distinct)]
-Owners = Annotated[tuple[Owner, ...], BeforeValidator(read_array), AfterValidator(_distinct)]
-SomeDays = Annotated[tuple[Days, ...], BeforeValidator(read_array), AfterValidator(_distinct)]
+_OF_DISTINCT = Field(json_schema_extra={"uniqueItems": True})
+Identifiers = Annotated[
+    tuple[Identifier, ...], BeforeValidator(read_array), AfterValidator(_distinct), _OF_DISTINCT
+]
+Owners = Annotated[tuple[Owner, ...], BeforeValidator(read_array), AfterValidator(_distinct), _OF_DISTINCT]
+SomeDays = Annotated[tuple[Days, ...], BeforeValidator(read_array), AfterValidator(_distinct), _OF_DISTINCT]

@@ -61,16 +61,21 @@ class Phase(Part):
     """A dated stage of a policy: one threshold, from one instant on."""
 
     id: Label
+    """Its name in key paths and outputs, for example p1."""
     threshold: Followers
     """Followers of one account; whether the number itself is in, `op` says."""
     op: Op
+    """Whether the threshold itself is in: >= includes it, > does not."""
     begins: Instant = Field(alias="from")
-    """The first instant in force, in microseconds."""
+    """The first instant in force."""
     until: Instant | None = None
-    """The first instant no longer in force, in microseconds; None: no end is known."""
-    subjects: Annotated[Identifiers | None, AfterValidator(_some_subjects)] = None
-    """Replaces the scope's list in this phase; None: the scope's list holds. Never empty."""
+    """The first instant no longer in force; left out: no end is known."""
+    subjects: Annotated[Identifiers | None, AfterValidator(_some_subjects)] = Field(
+        None, json_schema_extra={"minItems": 1}
+    )
+    """Replaces the scope's list in this phase; left out: the scope's list holds. Never empty."""
     grace: Grace
+    """How long an account has after its notice."""
 
     def reached(self, followers: int) -> bool:
         """Return whether a follower count is on the duty's side of the threshold.
@@ -94,68 +99,83 @@ class Scope(Part):
     """Whom a policy is about."""
 
     owners: Owners = ("individual", "organisation")
+    """Whose accounts are meant."""
     subjects: Identifiers = ()
     """Subjects whose shares are added up; empty: every account is covered."""
     min_subject_share: Share = Field(default=3000, json_schema_extra={"default": 0.3})
-    """The least sum of these shares that makes an account covered, in ten-thousandths."""
+    """The least sum of these shares that makes an account covered."""
     exempt_daily_life: bool = False
+    """Accounts that show daily life only are not covered."""
 
 
 class Confirm(Part):
     """How long and how far a count must be over or under the line."""
 
     dwell_days: DaysOrNone = 0
+    """For how many days every count taken must have reached the threshold before a duty begins."""
     hysteresis: Percentage = Field(default=0, alias="hysteresis_pct")
-    """How far below the threshold a duty ends, in ten-thousandths of the threshold."""
+    """How far below the threshold a duty ends, in percent of the threshold."""
 
 
 class Measures(Part):
     """What the platform may do, by name, and what it leaves alone."""
 
     impose: Identifiers = ()
+    """Imposed where the duty is not met in time."""
     untouched: Identifiers = ()
+    """What stays as it is all the same; said in each restriction."""
     on_decline: Literal["at-deadline", "at-once"] = "at-deadline"
+    """When the measures come where the account declines."""
 
 
 class Below(Part):
     """What a fall below the line does to an open grace, and to measures in force."""
 
     pending: Literal["cancel", "keep"] = "cancel"
+    """Whether an open grace ends or runs on."""
     measures: Literal["lift", "keep"] = "lift"
+    """Whether measures in force are lifted."""
 
 
 class Purge(Part):
     """A fall that is named as a suspected purge of followers."""
 
     drop_share: Share
-    """The least fall from the days' highest count, in ten-thousandths of it."""
+    """The least fall from the days' highest count, as a share of it."""
     within_days: Annotated[int, Field(ge=1, le=30)]
+    """UTC days before the count of which the highest is looked for."""
 
 
 class Display(Part):
     """What is shown, and where."""
 
     individual: Identifier = "real_name"
+    """What an individual's account shows."""
     organisation: Identifier = "organisation_name"
+    """What an organisation's account shows."""
     where: Identifier = "profile"
+    """Where it is shown."""
 
 
 class Notice(Part):
     """How an account is told."""
 
     channel: Identifier = "in_app_message"
+    """By which channel."""
 
 
 class Viewer(Part):
     """Who may not look at a displayed name."""
 
     deny: Identifiers = ()
+    """The kinds of viewers who may not."""
 
 
 class Floor(Part):
     """The lowest threshold that was pledged in public."""
 
     followers: Followers
+    """No threshold below it was to come."""
     override: bool = False
     """True, with a source, where the policy goes below the pledge on purpose."""
 
@@ -164,21 +184,28 @@ class Watch(Part):
     """From which count on accounts are watched."""
 
     floor_share: Share = Field(default=8000, json_schema_extra={"default": 0.8})
-    """In ten-thousandths of the policy's lowest threshold."""
+    """As a share of the policy's lowest threshold."""
 
 
 class Rule(Part):
     """A dated rule for everybody, without a threshold; shown, decides nothing."""
 
     id: Label
+    """Its name."""
     begins: Instant = Field(alias="from")
+    """The first instant in force."""
     text: Prose
+    """The rule in words."""
 
 
 class Source(Part):
     """Where a leaf stands, and how sure it is."""
 
     status: Status
+    """How sure it is: said in a notice, in a repost of one, in the news, in a law; inferred; assumed."""
     text: Prose
+    """What was said, or why it is inferred or assumed."""
     publisher: Prose
+    """Who said it."""
     date: Day
+    """The day on which it was published."""

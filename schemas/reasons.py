@@ -5,9 +5,13 @@ value too many or too few, is our bug. The sentence is what `explain` says, fill
 number of days comes with its unit, as one day is no "1 days".
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
+from schemas.account import HoldReason
+from schemas.dead_letters import CODES
 from schemas.errors import InvariantBroken
+from schemas.fields import HASH, LABEL, MOST_FOLLOWERS, REASON_CODE, UTC_INSTANT
+from schemas.inputs import Answer
 
 Reason = dict[str, Any]
 
@@ -83,6 +87,38 @@ REASONS: dict[str, Wording] = {
     "repeated-fact": Wording((), "The last fact taken of this type has the same event id."),
     "unreadable": Wording(("dead_letter",), "The record cannot be read: {dead_letter}."),
 }
+
+
+_FOLLOWERS = {"type": "integer", "minimum": 0, "maximum": MOST_FOLLOWERS}
+_WHOLE = {"type": "integer", "minimum": 0}
+_INSTANT = {"type": "string", "format": "date-time", "pattern": UTC_INSTANT}
+
+VALUES: dict[str, dict[str, Any]] = {
+    "followers": _FOLLOWERS,
+    "threshold": _FOLLOWERS,
+    "below": _FOLLOWERS,
+    "highest": _FOLLOWERS,
+    "op": {"type": "string", "enum": [">=", ">"]},
+    "phase": {"type": "string", "pattern": LABEL},
+    "days_left": _WHOLE,
+    "dwell_days": _WHOLE,
+    "min_days": _WHOLE,
+    "within_days": _WHOLE,
+    "left_s": _WHOLE,
+    "since": _INSTANT,
+    "until": _INSTANT,
+    "occurred_at": _INSTANT,
+    "observed_at": _INSTANT,
+    "notified_at": _INSTANT,
+    "deadline_at": _INSTANT,
+    "answer": {"type": "string", "enum": list(get_args(Answer))},
+    "displayed": {"type": "boolean"},
+    "by": {"type": "string", "enum": list(get_args(HoldReason))},
+    "reason_code": {"type": "string", "pattern": REASON_CODE},
+    "book": {"type": "string", "pattern": HASH},
+    "dead_letter": {"type": "string", "enum": list(CODES)},
+}
+"""What each value is, as JSON Schema; a name means the same in every reason."""
 
 
 _GRACE = ("phase.{phase}.grace.deadline", "phase.{phase}.grace.min_days", "phase.{phase}.grace.days")

@@ -10,6 +10,7 @@ policies/   policy files and their loader
 replay, verify, verify_inputs, journaling   the same decisions offline, and the audit
 explain/    why an account stands as it stands
 generate/   made-up populations as replay input
+interface/  what others may rely on: JSON Schemas, the AsyncAPI document, and what may change of them
 broker/     a local Kafka
 demo/       all of it at once, to watch
 cli/        the commands

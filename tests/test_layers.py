@@ -28,6 +28,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "streams.verify_inputs": (*OFFLINE, "streams.replay_files", "streams.replay", "streams.verify"),
     "streams.explain": ("schemas", "streams.core", "streams.ledger"),
     "streams.generate": ("schemas", "streams.core", "streams.policies"),
+    "streams.interface": (
+        *("schemas", "streams.core", "streams.journaling", "streams.replay", "streams.replay_files"),
+        "streams.live.topic_specs",
+    ),
     "streams.cli": ("schemas", "streams"),
 }
 """Which rooms of ours a room may import beside itself. The rooms that are not here are shells that meet

@@ -157,7 +157,7 @@ class Course:
         stage.open()
         asyncio.run(self._play(stage, history, book, view, days_a_second))
         stage.check()
-        entries = asyncio.run(read_journals(stage.bootstrap, stage.prefix, None))
+        entries = asyncio.run(read_journals(stage.bootstrap, stage.prefix)).entries
         (settings.directory / "journal.jsonl").write_bytes(b"".join(entry + b"\n" for entry in entries))
         if settings.keep:
             self._stage = None

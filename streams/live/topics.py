@@ -149,13 +149,14 @@ def delete(bootstrap: str, specs: Sequence[TopicSpec], group: str) -> None:
     A group in which a killed member is not missed yet is left to the broker, which forgets it by itself.
 
     Raises:
-        OperatorError: the broker refuses, or none answers.
+        OperatorError: the broker refuses.
+        TransportError: no broker answers.
     """
-    admin = _admin(bootstrap)
+    admin = _Admin(bootstrap)
     for topic in admin.delete_topics([spec.name for spec in specs], request_timeout=REQUEST_S).values():
-        _answer(topic, KafkaError.UNKNOWN_TOPIC_OR_PART)
+        admin.answer(topic, KafkaError.UNKNOWN_TOPIC_OR_PART)
     for member in admin.delete_consumer_groups([group], request_timeout=REQUEST_S).values():
-        _answer(member, KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP)
+        admin.answer(member, KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP)
 
 
 def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:

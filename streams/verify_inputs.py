@@ -6,9 +6,12 @@ and a fold takes the runs in the journal's order: what it decides must be what i
 else. A replay's own journal is made again whole, since its partitions share one time.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from schemas import topics
 from schemas.account import apply_rows
@@ -80,15 +83,29 @@ def check_inputs(
 
 
 class _Journal(Outputs):
-    """Keeps the journal of a replay instead of writing files."""
+    """Keeps the journal of a replay instead of writing files: of each partition its entries.
+
+    In which order those of different partitions stand in a file says nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__(None)
-        self.entries: list[bytes] = []
+        self.entries: defaultdict[int, deque[bytes]] = defaultdict(deque)
 
     def write(self, topic: str, line: bytes) -> None:
         if topic == topics.JOURNAL:
-            self.entries.append(line)
+            self.entries[_placed(line).content.partition].append(line)
+
+
+class _Content(msgspec.Struct):
+    partition: int
+
+
+class _Placed(msgspec.Struct):
+    content: _Content
+
+
+_placed = msgspec.json.Decoder(_Placed).decode
 
 
 def _check_replay(
@@ -103,12 +120,14 @@ def _check_replay(
     ends = {content.partition: content.T for _, content in entries}  # of each partition the last one
     replay.finish_at([_instant(ends.get(number)) for number in range(partitions)])
     for number, (raw, content) in enumerate(entries):
-        made = again.entries[number] if number < len(again.entries) else b"null"
+        left = again.entries[content.partition]
+        made = left.popleft() if left else b"null"
         if made != raw:
             _raise_entry(content, f"line {number + 1} of the journal", made, raw)
-    if len(again.entries) > len(entries):
+    more = sum(map(len, again.entries.values()))
+    if more:
         raise Diverged(
-            f"The inputs lead to {len(again.entries)} entries, and the journal has {len(entries)}.\n{GIVE_ALL}"
+            f"The inputs lead to {len(entries) + more} entries, and the journal has {len(entries)}.\n{GIVE_ALL}"
         )
     return {
         one.fold.partition: sum(one.next_offset(topic) for topic in topics.INPUTS)

@@ -221,7 +221,7 @@ def test_a_missing_file_a_broker_that_is_not_there_and_a_contradiction_are_refus
     out = ("--out", tmp_path / "out")
     assert "cannot be read" in demo("--data", tmp_path / "none", "--in-process", *out, expect=2)
     said = demo("--bootstrap", "127.0.0.1:1", "--data", small, *out, expect=2)
-    assert "No Kafka broker answered" in said
+    assert "No Kafka broker answers at 127.0.0.1:1" in said
     assert "may still be" not in said
     assert "Leave one of them out" in demo("--bootstrap", "127.0.0.1:1", "--in-process", *out, expect=2)
 

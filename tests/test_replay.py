@@ -14,6 +14,8 @@ from schemas.partitioner import partition_of
 from schemas.wire import canonical, sha256_hex
 from streams import cli
 from streams.policies.load import load_book
+from streams.verify import read_journal
+from streams.verify_inputs import check_inputs
 
 ACCOUNTS = tuple(f"acc-{letter}" for letter in "abcdefgh")
 TOPICS = ("disclosure-required", "grace-periods", "restrictions")
@@ -169,11 +171,11 @@ def test_offsets_must_rise_within_a_topic_and_a_partition(room):
         said = room.refused(
             counted(900, 0, offset=3), counted(900, 0.1, offset=7), counted(901, 1, offset=again)
         )
-        assert "input.jsonl:3:" in said
+        assert "input.jsonl, line 3:" in said
         assert f"offset {again} " in said
         assert "offset 7" in said
     said = room.refused(counted(900, 0, offset=3), counted(901, 1), counted(902, 2, offset=4))
-    assert "input.jsonl:3:" in said, "the second line has offset 4"
+    assert "input.jsonl, line 3:" in said, "the second line has offset 4"
     room.done(counted(900, 0, offset=3), counted(901, 1), counted(902, 2, offset=9), shown(True, 3))
     assert room.contents()[-1]["positions"] == {
         "follower-counts": 10,
@@ -197,13 +199,13 @@ def test_a_partition_that_is_not_there_is_refused(room, partitions, named):
     for line in (counted(901, 1, partition=named), tick(2, partition=named)):
         first = tick(0) if line["topic"] == "clock" else counted(900, 0)
         said = room.refused(first, line, more=("--partitions", partitions))
-        assert "input.jsonl:2:" in said
+        assert "input.jsonl, line 2:" in said
         assert f"--partitions {named + 1}" in said
 
 
 def test_with_clock_lines_the_first_line_must_be_one(room):
     said = room.refused(counted(900, 0), tick(1), counted(901, 1))
-    assert "input.jsonl:1:" in said
+    assert "input.jsonl, line 1:" in said
     assert "clock line" in said
     first, other = room.file(counted(900, 0), name="a.jsonl"), room.file(tick(1), name="b.jsonl")
     code, said = room.run(first, other)
@@ -490,3 +492,28 @@ def test_the_listing_counts_the_records_of_each_topic(room):
     listed = {row["topic"]: row["records"] for row in json.loads(said)}
     assert listed == {name: len(room.records(name)) for name in listed}
     assert listed["disclosure-required"] == 1
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_counts_in_blocks_are_decided_as_one_by_one(room, partitions):
+    lines = [counted(900 + n * 7_919 % 200, n / 400, account=f"acc-{n % 17}") for n in range(4_000)]
+    lines[3_000:3_000] = [lines[10], shown(displayed=True, at=6, account="acc-3")]  # and one that goes back
+    written = [json.dumps(line) + "\n" for line in lines]
+    more = ("--partitions", partitions, "--until", "2024-02-01T00:00:00Z")
+    code, said = room.run(room.file(*written), *more)
+    assert code == 0, said
+    journal = [room.out / "journal.jsonl", room.file(*written)]
+    check_inputs(list(read_journal(journal[0])), [journal[1]])
+    blocks, outputs = by_partition(room.contents()), sorted(room.short())
+    one_by_one = [{**line, "key": f"weibo:{line['value']['account_id']}"} for line in lines]
+    code, said = room.run(room.file(*one_by_one), *more)
+    assert code == 0, said
+    assert len(outputs) > 50
+    assert (by_partition(room.contents()), sorted(room.short())) == (blocks, outputs)
+
+
+def by_partition(contents):
+    found = {}
+    for content in contents:
+        found.setdefault(content["partition"], []).append(content)
+    return found

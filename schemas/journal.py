@@ -226,7 +226,7 @@ def read_content(envelope: Envelope) -> EntryContent:
         said = version[:20].decode(errors="replace")
         raise EntryUnreadable(
             f"{where}: its version is {said}, and this release reads {VERSION}. Nothing was decided. "
-            " Run the release that wrote it, or a newer one: `nameplate --version` says which this is."
+            "Run the release that wrote it, or a newer one: `nameplate --version` says which this is."
         )
     body = _body(envelope.v, envelope.n, envelope.epoch, envelope.prev, envelope.writer, envelope.content)
     if bytes(envelope.seal) != b'"%s"' % entry_hash(_encoder.encode(body)).encode():

@@ -209,7 +209,7 @@ def test_with_clock_lines_the_first_line_must_be_one(room):
     assert "clock line" in said
     first, other = room.file(counted(900, 0), name="a.jsonl"), room.file(tick(1), name="b.jsonl")
     code, said = room.run(first, other)
-    assert (code, "a.jsonl:1:" in said) == (2, True)
+    assert (code, "a.jsonl, line 1:" in said) == (2, True)
     code, said = room.run(other, first)
     assert code == 0, said
 

@@ -55,7 +55,7 @@ def test_an_input_topic_that_was_deleted_and_made_anew_stops_the_worker(cluster,
     worker.wait_exit(1)
     assert re.search(r"Topic account-facts has id \S+, and the journal was written from \S+:", worker.log)
     assert (
-        "Restore the old topic, or begin a new journal under another prefix; nothing was read." in worker.log
+        "Nothing was read. Restore the old topic, or begin a new journal under another prefix: " in worker.log
     )
     assert "[input-recreated]" in worker.log
     assert entries(cluster) == before

@@ -229,9 +229,9 @@ def _lost(said: str) -> tuple[tuple[str, int], int]:
 def _list_changes(listing: Literal["table", "json"], changes: Iterable[Any]) -> None:
     rows = []
     for change in changes:
-        settings = {name: value for name, _, value in change.settings}
-        if listing == "table":  # what a new topic is made with is as long as it is dull
-            settings = {} if change.kind == "create" else settings
-        said: Any = settings if listing == "json" else ", ".join(map("=".join, settings.items()))
+        said: Any = {name: value for name, _, value in change.settings}
+        if listing == "table":
+            said = ", ".join(f"{name}={value} (was {now})" for name, now, value in change.settings)
+            said = None if change.kind == "create" else said  # as long as it is dull
         rows.append((change.kind, change.spec.name, change.spec.partitions, said))
     listed(listing, ("change", "topic", "partitions", "settings"), rows)

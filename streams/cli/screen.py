@@ -61,42 +61,27 @@ def listed(
         keys = [name.replace(" ", "_") for name in names]
         say_json([dict(zip(keys, row, strict=True)) for row in rows], to=to)
         return
-    cells = [list(row) for row in rows]
-    widths = [max(len(_cell(value)) for value in column) for column in zip(names, *cells, strict=True)]
-    if to.columns is None or sum(widths) + len(GAP) * (len(names) - 1) <= to.columns:
-        lines = _table(names, cells, widths)
-    else:
-        lines = _blocks(names, cells, to.columns)
-    for line in lines:
+    for line in _table([list(names), *([*row] for row in rows)], to.columns):
         to.print(line)
 
 
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[Any]], widths: Sequence[int]) -> Iterator[Text]:
-    numbers = [all(isinstance(row[place], int) for row in rows) for place in range(len(names))]
-
-    def line(cells: Iterable[str]) -> str:
-        placed = zip(cells, widths, numbers, strict=True)
-        return GAP.join(text.rjust(width) if number else text.ljust(width) for text, width, number in placed)
-
-    yield Text(line(names).rstrip(), style="bold")
-    for row in rows:
-        yield Text(line(map(_cell, row)).rstrip())
-
-
-def _blocks(names: Sequence[str], rows: Sequence[Sequence[Any]], columns: int) -> Iterator[Text]:
-    """Yield each row as lines of its own, where side by side they would be folded."""
-    under = max(map(len, names)) + len(GAP)
-    for number, row in enumerate(rows):
-        if number:
-            yield Text("")
-        for name, value in zip(names, map(_cell, row), strict=True):
-            first, *more = textwrap.wrap(value, max(columns - under, 20), break_long_words=False) or [""]
-            yield Text.assemble((name.ljust(under) if first else name, "dim"), first)
-            yield from (Text(" " * under + line) for line in more)
+def _table(rows: Sequence[Sequence[Any]], columns: int | None) -> Iterator[Text]:
+    """Yield the lines of a table; where it would be too wide, the last column stands below the others."""
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    numbers = [all(isinstance(value, int) for value in column[1:]) for column in zip(*rows, strict=True)]
+    below = columns is not None and sum(widths) + len(GAP) * (len(widths) - 1) > columns
+    for number, row in enumerate(cells):
+        style = "" if number else "bold"
+        beside = row[:-1] if below else row
+        placed = zip(beside, widths, numbers, strict=False)
+        line = GAP.join(text.rjust(width) if right else text.ljust(width) for text, width, right in placed)
+        yield Text(line.rstrip(), style)
+        if below and columns is not None:
+            yield from (
+                Text(GAP + part, style)
+                for part in textwrap.wrap(row[-1], columns - len(GAP), break_long_words=False)
+            )
 
 
 def say_error(message: str) -> None:

@@ -59,6 +59,8 @@ class Decider:
         self.bands: dict[bytes, Band] = {}
         self.asleep: dict[str, Band] = {}
         """Of each platform the band of an account that nobody watches."""
+        self.open_duties = 0
+        """How many rows have an obligation that is open."""
         self.agenda = Agenda(self.keys)
         self._view = view
         self._changed: dict[bytes, bytes | None] = {}
@@ -83,6 +85,7 @@ class Decider:
         self.book = book
         self.asleep = {name: band_of(policy, None) for name, policy in book.policies.items()}
         rows = [(key, unpack(packed)) for key, packed in self._items()]
+        self.open_duties = sum(_has_duty(row) for _, row in rows)
         self.bands = {}
         for key, row in rows:
             policy = book.policies.get(place_of(key)[0])
@@ -176,11 +179,13 @@ class Decider:
         is_due = isinstance(record, Due)
         if packed is None and is_due:
             return
-        decision = decide(unpack(packed) if packed is not None else None, record, self.book, self.T)
+        row = unpack(packed) if packed is not None else None
+        decision = decide(row, record, self.book, self.T)
         policy = self.book.policies.get(record.platform)
         shown = not decision.changed and self._shows_another_stage(policy, decision.row, record)
         if decision.changed:
             self._put(key, packed, decision.row)
+            self.open_duties += _has_duty(decision.row) - _has_duty(row)
         if decision.changed or shown:
             self._statuses.append((key_text, decision.row, self.T, self.book))
         effective_at = record.due if isinstance(record, Due) else self.T
@@ -269,6 +274,10 @@ def place_of(key: bytes) -> tuple[str, str]:
     """Return platform and account of a key: the order in which accounts are decided."""
     platform, _, account_id = key.decode().partition(":")
     return platform, account_id
+
+
+def _has_duty(row: Row | None) -> bool:
+    return row is not None and row.obligation is not None
 
 
 def _due_of(cursor: Cursor | None) -> Due | None:

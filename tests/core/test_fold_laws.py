@@ -192,6 +192,20 @@ def test_the_decisions_alone_rebuild_the_rows_and_each_names_the_row_before(time
     assert rows == partition.rows
 
 
+@both_times
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_the_open_duties_are_those_of_the_rows_for_whoever_comes_to_own_them(time, data):
+    records, books, _ = data.draw(worlds(time))
+    partition = Partition(time)
+    for record in records:
+        partition.take([record]).cut()
+        open_duties = sum(unpack(packed).obligation is not None for packed in partition.rows.values())
+        assert partition.fold.decider.open_duties == open_duties
+    owner = Partition.resumed(partition.stands[-1], time, books)
+    assert owner.fold.decider.open_duties == open_duties
+
+
 # Laws over histories -----------------------------------------------------------------------------
 
 

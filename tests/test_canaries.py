@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 import traceback
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,14 +22,19 @@ from builders import book_tables, count_of, day, policy_tables, profile_said
 from worlds import policy, toml
 
 from schemas import topics
+from schemas.dead_letters import CODES
 from schemas.errors import InputError, OperatorError, PolicyError, StreamsError
 from schemas.instant import text
+from schemas.outputs import TOPIC_OF_TYPE
 from schemas.records import Records
 from schemas.wire import Raw, canonical, decode, sha256_hex
 from streams import cli
 from streams.core.fold import Fold
 from streams.journaling import Chain, draft_of
+from streams.live.counts import BOOK_ADOPTED, BOUNDS_S, SILENT, Counts
 from streams.live.fetched import Record
+from streams.live.metrics import Numbers
+from streams.live.standing import Standing
 from streams.policies.load import load_book
 from streams.replay import replay
 from streams.replay_files import rare_topics, read_lines
@@ -435,6 +440,39 @@ def test_nothing_in_the_product_looks_at_a_record_s_headers():
     }
     assert readers == {READS_OWN_STATUSES}
     assert "headers" not in {*Raw.__struct_fields__, *vars(Record)}
+
+
+# By metrics --------------------------------------------------------------------------------------
+
+
+@of_each
+def test_no_metric_tells_a_name_nor_an_account(canary):
+    """Its labels are topics, partitions, and words of our own schemas; whatever came with a record is not there."""
+    rows: dict[bytes, bytes] = {}
+    fold, counts, offsets = Fold(0, rows, "records"), Counts(), Counter[str]()
+    for line in history(canary, "records"):
+        topic, offset = line["topic"], offsets[line["topic"]]
+        value = b64decode(line["raw_base64"]) if "raw_base64" in line else canonical(line["value"])
+        key = line["key"].encode() if line.get("key") else None
+        offsets[topic] += 1
+        for work in (*fold.take(topic, [Raw(offset, key, value)], offset + 1), fold.cut()):
+            if work is not None:
+                rows |= {key: packed for key, packed in work.rows if packed is not None}
+                counts.journaled(0, work, 0.0)
+                fold.settled()
+    assert sum(counts.dead_letters.values()) > 500
+    lag = dict.fromkeys(topics.INPUTS, 1)
+    numbers = Numbers(counts, lambda: {0: Standing(fold.T, None, fold.decider.open_duties, lag)})
+    labels = {
+        (name, value)
+        for family in numbers.collect()
+        for sample in family.samples
+        for name, value in sample.labels.items()
+    }
+    words = {*CODES, *TOPIC_OF_TYPE, SILENT, BOOK_ADOPTED, *topics.INPUTS, "0", *map(str, BOUNDS_S), "+Inf"}
+    assert {value for _, value in labels} <= words
+    assert {name for name, _ in labels} == {"code", "type", "topic", "partition", "le"}
+    assert traces(repr(list(numbers.collect()))) == []
 
 
 # By policy files ---------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "mode": ("streams.live",),
     "aiokafka": ("streams.live", "streams.demo"),
     "confluent_kafka": ("streams.live", "streams.broker"),
+    "prometheus_client": ("streams.live.metrics",),
     "typer": ("streams.cli",),
 }
 """Where a library may be imported at all."""

@@ -80,8 +80,21 @@ def worker(
         list[str] | None,
         typer.Option(metavar="TOPIC:PARTITION:POSITION", help="Journal that records from here on are lost."),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Serve metrics there, on 127.0.0.1 alone; 0: on any free port.",
+            show_default="off",
+        ),
+    ] = None,
+    watchdog: Annotated[
+        float | None, typer.Option(hidden=True, min=0.1, help="Seconds without progress that end the worker.")
+    ] = None,
 ) -> None:
     """Run one worker; any number may run side by side."""
+    from streams.live.watchdog import PERIOD_S
     from streams.live.worker import Worker, WorkerSettings
     from streams.replay import parse_until
 
@@ -106,6 +119,8 @@ def worker(
         stop_at_end=stop_at_end,
         session_s=session,
         lost_allowed=dict(map(_lost, lost or [])),
+        metrics_port=metrics_port,
+        watchdog_s=watchdog or PERIOD_S,
     )
     raise typer.Exit(Worker(settings).run())
 

@@ -10,6 +10,8 @@ app.py         the Faust app: settings, one agent, what stops the process
 transport.py, consumer_thread.py, gates.py, fetched.py   runs of raw records instead of single messages
 rows.py        the rolling table as a Faust table of packed rows
 statuses.py    keeps account-status true
+standing.py, counts.py, metrics.py   what is told of a worker
+watchdog.py, progress.py             what ends one that stands still, and what it says while it is long at work
 log.py, journal.py, books.py, publish.py, topics.py, topic_specs.py   the broker outside of the group
 failpoints.py  where a test lets a worker die
 """

@@ -13,6 +13,7 @@ from faust.serializers.schemas import Schema
 from yarl import URL
 
 from schemas import topics
+from streams.live.failpoints import reach
 from streams.live.fetched import Run
 from streams.live.rows import Rows, Tables
 from streams.live.transport import Transport
@@ -72,6 +73,9 @@ class App(faust.App):  # type: ignore[misc]
         self._timers: list[threading.Timer] = []
         super().__init__(*args, **kwargs)
 
+    async def at_start(self) -> None:
+        """Let the driver begin its own services; to be replaced."""
+
     async def at_stop(self) -> None:
         """Let the driver end its own services; to be replaced."""
 
@@ -96,8 +100,14 @@ class App(faust.App):  # type: ignore[misc]
 
     async def deliver(self, run: Run) -> None:
         """Hand a run to the driver, unless its partition was revoked or opened anew meanwhile."""
+        await reach("deliver.before")
         if self.halted is None and self.consumer.take(run):
             await self.on_run(run)
+
+    async def on_start(self) -> None:
+        """Start as Faust does."""
+        await super().on_start()
+        await self.at_start()
 
     async def on_stop(self) -> None:
         """Let the driver come to rest and commit what it accepted, then stop as Faust does."""

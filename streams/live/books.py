@@ -52,6 +52,11 @@ class Books:
                 log.warning("no look at the policy books: %s", error)
             await asyncio.sleep(POLL_S)
 
+    @property
+    def end(self) -> int:
+        """Where the topic ended when it was read last."""
+        return self._next
+
     def after(self, position: int) -> list[Any]:
         """Return the records at and after a position."""
         return [record for record in self.records if record.offset >= position]

@@ -10,7 +10,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.errors import TransportError
-from streams.live.fetched import Run, drain
+from streams.live.fetched import Run, drain, log_end
 from streams.live.gates import Gate, Revoked
 from streams.live.remedies import LOOK, said
 
@@ -142,6 +142,7 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 continue
             if gate is not None:
                 gate.fetch(run)
+                gate.log_end = log_end(found)
             else:
                 run.round = self.consumer.app.tables.recovery.round
             runs.append(run)

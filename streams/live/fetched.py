@@ -116,6 +116,12 @@ def drain(result: Any, tp: Any, gate: Any) -> Run | None:
     return Run(tp.topic, tp.partition, start, end, batches=batches, gate=gate) if end > start else None
 
 
+def log_end(result: Any) -> int:
+    """Return where the partition's log ended, for readers of committed records, when it was fetched last."""
+    state = result._assignment.state_value(result._topic_partition)
+    return cast(int, state.highwater if state.lso is None else state.lso)
+
+
 def _is_dropped(rest: Any, batch: Any) -> bool:
     """Return whether consumers never see a batch; aborted transactions as in `_unpack_records`."""
     aborted = False

@@ -25,7 +25,7 @@ class Revoked(TransportError):
 class Gate:
     """One opening of a partition: all that is delivered through it is contiguous from `opened` on."""
 
-    __slots__ = ("accepted", "committed", "fetched", "handed", "place")
+    __slots__ = ("accepted", "committed", "fetched", "handed", "log_end", "place")
 
     def __init__(self, place: Place, opened: int) -> None:
         self.place = place
@@ -33,6 +33,7 @@ class Gate:
         self.handed = opened  # next offset to hand over
         self.accepted = opened  # next offset to commit: where it opened is accepted by definition
         self.committed: int | None = None
+        self.log_end = opened  # where the log ended when a run was fetched last; the consumer thread's
 
     def fetch(self, run: Run) -> None:
         """Pass a run on its way in.
@@ -73,6 +74,7 @@ class Gates:
         before = self._ledger.get(place)
         if mended and before is not None:
             gate.accepted, gate.committed = before.accepted, before.committed
+            gate.log_end = before.log_end
         self._ledger[place] = self.open[place] = gate
 
     def shut(self, place: Place) -> None:
@@ -113,6 +115,10 @@ class Gates:
             )
         gate.accepted = offset
         return True
+
+    def find(self, place: Place) -> Gate | None:
+        """Return the last gate of a partition in this assignment, open or shut."""
+        return self._ledger.get(place)
 
     def uncommitted(self) -> dict[Place, int]:
         """Return the accepted positions that the group does not have yet."""

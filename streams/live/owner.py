@@ -33,6 +33,9 @@ what a takeover reads again, at one small entry of an idle partition per so many
 HEARTBEATS_S = 1.5
 """One heartbeat of the group (1 s) and its answer: who stood still and lost the partition knows it by then."""
 
+_OF_HISTORIES = (topics.BOOKS, topics.FACTS, topics.COUNTS)
+"""All inputs but the clock's."""
+
 log = logging.getLogger(__name__)
 
 
@@ -78,9 +81,28 @@ class Owner:
         """Statuses in the topic that have to be compared with the rows."""
         self._told: set[bytes] | None = set()
         """Keys of which we wrote a status ourselves, until what was there before us is compared."""
-        self._performer = Performer(partition, ports, time, is_ours=self._is_ours, pause=self._pause)
-        self._books_to = 0
-        self._ends: dict[str, int] = {}
+        self.is_idle = True
+        """Something has to come before it can go on: records, or the beginning of its work."""
+        self.books_to = 0
+        """Up to where the books were offered."""
+        self.ends_at_start: dict[str, int] = {}
+        """Where the books, the facts and the counts ended at the takeover."""
+        self.performer = Performer(partition, ports, time, is_ours=self._is_ours, pause=self._pause)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The topics that it takes records of."""
+        return topics.INPUTS if self._time == "clock" else _OF_HISTORIES
+
+    @property
+    def is_recovered(self) -> bool:
+        """Whether it takes records now."""
+        return self._intake is not None
+
+    @property
+    def fold(self) -> Fold:
+        """What it decides with; there is none before the end of the first recovery."""
+        return self._fold
 
     # Recovery ------------------------------------------------------------------------------------
 
@@ -90,7 +112,7 @@ class Owner:
         Raises:
             AuditError: the journal, the outputs, the inputs and the table do not agree.
         """
-        self._intake, self._early = None, []
+        self._intake, self._early, self.is_idle = None, [], False
         rows = self._ports.rows.partition(self.partition)
         raw = rows.get(HEAD_KEY)
         pointer = HeadPointer.decode(raw) if raw is not None else None
@@ -102,7 +124,7 @@ class Owner:
             lost_allowed=self._lost_allowed,
         )
         recovery = Recovery(pointer, assignment)
-        ending = await self._performer.perform(recovery)
+        ending = await self.performer.perform(recovery)
         if not isinstance(ending, effects.Ready):
             return False
         was_lost = (
@@ -110,6 +132,8 @@ class Owner:
         )  # then no root differed: all rows come from the journal
         if ending.rebuilt or was_lost:
             log.warning("partition %s: the table was rebuilt from the journal", self.partition)
+        self._ports.counts.rebuilds += ending.rebuilt or was_lost
+        self._ports.counts.void_entries += ending.voids
         self._step = Step(ending, self._writer)
         content = ending.content
         self._fold = Fold(self.partition, View(rows), self._time)
@@ -122,11 +146,11 @@ class Owner:
             next_entry=ending.head.n + 1,
             after=content.after,
         )
-        bounds = await self._ports.log.bounds((topics.BOOKS, topics.FACTS, topics.COUNTS), self.partition)
-        self._ends = {topic: end for topic, (_, end) in bounds.items()}
+        bounds = await self._ports.log.bounds(_OF_HISTORIES, self.partition)
+        self.ends_at_start = {topic: end for topic, (_, end) in bounds.items()}
         by_clock = self._time == "clock"
-        self._intake = Clocked(self._fold) if by_clock else Merged(self._fold, self._ends, self._pace)
-        self._books_to = content.positions.get(topics.BOOKS, 0)
+        self._intake = Clocked(self._fold) if by_clock else Merged(self._fold, self.ends_at_start, self._pace)
+        self.books_to = content.positions.get(topics.BOOKS, 0)
         early, self._early = self._early, []
         for piece in early:
             self._intake.offer(piece)
@@ -136,6 +160,7 @@ class Owner:
             ending.head.n,
             ending.head.epoch,
         )
+        self.is_idle = True
         return True
 
     def _effects_of(self, content: EntryContent, entry: int) -> tuple[effects.Rows, Mapping[str, Any]]:
@@ -200,6 +225,7 @@ class Owner:
         """Take what arrives, for ever; or until somebody else owns the partition or `rest` was called."""
         loop = asyncio.get_running_loop()
         flushed_at = loop.time()
+        self.is_idle = False
         await self._finish_time()
         while not self._resting.is_set():
             self._take_books()
@@ -236,8 +262,8 @@ class Owner:
     def _take_books(self) -> None:
         """Offer every book that is not offered yet."""
         assert self._intake is not None  # noqa: S101 - recover came first
-        for record in self._ports.books.after(self._books_to):
-            self._books_to = record.offset + 1
+        for record in self._ports.books.after(self.books_to):
+            self.books_to = record.offset + 1
             self._intake.offer(Piece(topics.BOOKS, Records.of([record]), record.offset + 1))
 
     async def _correct_statuses(self) -> None:
@@ -263,7 +289,7 @@ class Owner:
         await asyncio.sleep(0)  # others have their turn
 
     async def _ask_ends(self, asked: AskEnds) -> None:
-        bounds = await self._ports.log.bounds((topics.BOOKS, topics.FACTS, topics.COUNTS), self.partition)
+        bounds = await self._ports.log.bounds(_OF_HISTORIES, self.partition)
         if isinstance(self._intake, Clocked):
             self._intake.ends_are(asked.tick, {topic: end for topic, (_, end) in bounds.items()})
 
@@ -282,31 +308,38 @@ class Owner:
     def _has_reached_ends(self) -> bool:
         if isinstance(self._intake, Merged):
             return self._intake.at_end
-        return all(self._fold.positions[topic] >= end for topic, end in self._ends.items())
+        return all(self._fold.positions[topic] >= end for topic, end in self.ends_at_start.items())
 
     def _is_held_back(self) -> bool:
         return self._time == "records" and self._pace.is_bounded and not self.at_end.is_set()
 
     async def _wait(self, seconds: float) -> None:
+        self.is_idle = True
         try:
             async with asyncio.timeout(max(seconds, 0.01)):
                 await self._woken.wait()
         except TimeoutError:
             return
+        finally:
+            self.is_idle = False
         self._woken.clear()
 
     async def _journal(self, work: Work | None) -> None:
         """Journal one piece of work and do all that follows from it."""
         if work is None:
             return
+        now = asyncio.get_running_loop().time
+        began = now()
         self._step.begin(draft_of(self._fold, work, writer=self._writer))
-        ending = await self._performer.perform(self._step)
+        ending = await self.performer.perform(self._step)
         if ending is not None:
+            self._ports.counts.void_entries += 1
             raise Superseded(str(ending))
         self._fold.settled()
         if self._told is not None:
             self._told.update(key for key, _ in work.publish.get(topics.STATUS, ()) if key is not None)
-        self._ports.journaled(self.partition, work)
+        self._ports.counts.journaled(self.partition, work, now() - began)
+        log.debug("partition %s: %s decisions journaled", self.partition, len(work.decisions))
 
 
 class Superseded(Exception):

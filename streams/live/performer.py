@@ -14,7 +14,10 @@ from streams.ledger.recovery import Recovery
 from streams.ledger.step import Step
 from streams.live.failpoints import reach
 from streams.live.gates import Revoked
+from streams.live.journal import READ_OFFSETS
+from streams.live.log import Slice
 from streams.live.ports import Ports
+from streams.live.progress import Progress
 
 RETRIES = 8
 RETRY_S = 0.2
@@ -73,6 +76,12 @@ class Performer:
         self._pause = pause
         self._unwritten: set[bytes] = set()
         """Rows that a recovery changed in the view and not yet in the changelog."""
+        self._progress: Progress | None = None
+        """Of a journal that is read in several parts."""
+        self.effect: effects.Effect | None = None
+        """What is being done now."""
+        self.moves = 0
+        """Counts the tries."""
 
     async def perform(self, machine: Recovery | Step) -> effects.Effect | None:
         """Do what a machine names until it names nothing or an ending; what failed is done again.
@@ -84,6 +93,8 @@ class Performer:
         """
         tries = 0
         while (effect := machine.effect) is not None and not isinstance(effect, effects.ENDINGS):
+            self.effect = effect
+            self.moves += 1
             try:
                 await self._do(machine, effect)
                 tries = 0
@@ -96,6 +107,7 @@ class Performer:
                 log.warning("partition %s: trying again. %s", self._partition, error)
                 await asyncio.sleep(RETRY_S * 2 ** (tries - 1))
                 machine.unacked()
+        self.effect = None
         if isinstance(effect, effects.Stop):
             raise AuditError(f"partition {self._partition}: {effect.message} [{effect.code}]")
         return effect
@@ -104,33 +116,50 @@ class Performer:
         ports, partition = self._ports, self._partition
         match effect:
             case effects.Append(raw):
-                reach("append.before")
+                await reach("append.before")
                 offset = await ports.append(partition, raw)
-                reach("append.after")
+                await reach("append.after")
                 machine.appended(offset)
             case effects.ReadJournal(start, end):
-                found = await ports.log.read(topics.JOURNAL, partition, start, end)
+                found = await self._read_journal(start, end)
                 records = [(record.offset, record.value) for record in found.records]
                 machine.journal_read(
                     records, upto=found.upto, log_start=found.log_start, log_end=found.log_end
                 )
             case effects.Publish(batches):
                 await ports.publish(partition, batches)
-                reach("publish.after")
+                await reach("publish.after")
                 machine.published()
             case effects.WriteRows(rows):
                 await ports.rows.write(partition, rows)
-                reach("rows.after")
+                await reach("rows.after")
                 machine.rows_written()
             case effects.WriteHead(pointer):
                 await ports.rows.write(partition, [(HEAD_KEY, pointer.encode())])
-                reach("head.after")
+                await reach("head.after")
                 machine.head_written()
             case effects.Commit(positions):
                 ports.accept(partition, dict(positions))
                 machine.committed()
             case _:
                 await self._do_recovery(machine, effect)
+
+    async def _read_journal(self, start: int, end: int | None) -> Slice:
+        """Read a part of the journal: as much as is there, but no more than fits the memory and a try."""
+        part_end = start + READ_OFFSETS
+        found = await self._ports.log.read(
+            topics.JOURNAL, self._partition, start, part_end if end is None else min(end, part_end)
+        )
+        if end is None and found.upto < start:  # it lost its end; the machine asked for all there is
+            found = found._replace(upto=start)
+        goal = found.log_end if end is None else end
+        if self._progress is None and found.upto < goal:
+            self._progress = Progress(f"partition {self._partition}: the journal", goal - start)
+        if self._progress is not None:
+            self._progress.passed(found.upto - start)
+        if found.upto >= goal:
+            self._progress = None
+        return found
 
     async def _do_recovery(self, recovery: Recovery, effect: effects.Effect) -> None:
         ports, partition = self._ports, self._partition
@@ -146,7 +175,7 @@ class Performer:
                 self._unwritten.update(key for key, _ in rows)
                 recovery.rows_applied()
             case effects.Rebuild(reason):
-                log.error("partition %s: %s", partition, reason)
+                log.error("%s", reason)
                 self._unwritten.update(key for key in ports.rows.partition(partition) if key != HEAD_KEY)
                 ports.rows.clear(partition)
                 recovery.cleared()
@@ -162,7 +191,7 @@ class Performer:
                     partition, [(key, rows_now.get(key)) for key in sorted(self._unwritten)]
                 )
                 self._unwritten.clear()
-                reach("rows.after")
+                await reach("rows.after")
                 recovery.rows_written()
             case effects.Seek(positions):
                 await ports.seek(partition, dict(positions), self._time)

@@ -1,17 +1,17 @@
 """What an owner may do with the world: the broker, the table, the books, and nothing else."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from faust.types import TP
 
 from schemas import topics
 from schemas.errors import TransportError
 from streams.core.decider import Time
-from streams.core.fold import Work
 from streams.ledger.effects import Batches
 from streams.live.app import App
 from streams.live.books import Books
+from streams.live.counts import Counts
 from streams.live.log import Log
 from streams.live.remedies import LOOK, said
 from streams.live.rows import Rows, send_in_order
@@ -27,7 +27,7 @@ class Ports:
         books: The policy books.
         bootstrap: For administration.
         prefix: Before each topic's short name.
-        journaled: Told of every entry that was done with.
+        counts: Told of every entry that was done with.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class Ports:
         *,
         bootstrap: str,
         prefix: str,
-        journaled: Callable[[int, Work], None],
+        counts: Counts,
     ) -> None:
         self.log = log
         self.books = books
-        self.journaled = journaled
+        self.counts = counts
         self._app = app
         self._bootstrap = bootstrap
         self._prefix = prefix
@@ -100,6 +100,19 @@ class Ports:
         tp = self._tp(topic, partition)
         if tp in self._app.consumer._held:
             self._app.consumer.release(tp)
+
+    def delivered(self, topic: str, partition: int) -> int | None:
+        """Return the next offset that an input was delivered to; None while its owner wants no more of it."""
+        tp, consumer = self._tp(topic, partition), self._app.consumer
+        gate = consumer.gates.find(tp)
+        return gate.handed if gate is not None and tp not in consumer._held else None
+
+    def log_end(self, topic: str, partition: int) -> int:
+        """Return where the log of an input ended when it was fetched last; 0 where it is not known."""
+        if topic == topics.BOOKS:
+            return self.books.end
+        gate = self._app.consumer.gates.find(self._tp(topic, partition))
+        return gate.log_end if gate is not None else 0
 
     def is_assigned(self, partition: int) -> bool:
         """Return whether the group still gives the partition to this worker."""

@@ -9,6 +9,7 @@ compacted changelog is shorter than all writes since the last recovery.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,7 @@ from faust.types import TP
 from schemas.errors import InvariantBroken, TransportError
 from streams.live.fetched import Record, Run
 from streams.live.gates import Revoked
+from streams.live.progress import Progress
 from streams.live.remedies import LOOK, said
 
 Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
@@ -196,6 +198,9 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ended = Ended()
+        self._progress: Progress | None = None
+        self.began_at = 0.0
+        """When the table was last begun to be read, by the monotonic clock."""
         self.round = 0
         """Numbers the recoveries: a run that was fetched for one that is over belongs nowhere."""
         super().__init__(*args, **kwargs)
@@ -206,6 +211,9 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
         return self._ended
 
     def _set_recovery_started(self) -> None:
+        if not self.in_recovery:  # Faust says it twice
+            self.began_at = time.monotonic()
+        self._progress = None
         super()._set_recovery_started()
         self._ended.reset()
 
@@ -219,8 +227,12 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
             return
         if run.start != self.active_offsets[tp] + 1:
             raise InvariantBroken(f"{run} of a changelog came after offset {self.active_offsets[tp]}")
+        if self._progress is None:
+            left = sum(self.active_highwaters[each] - self.active_offsets[each] for each in self.active_tps)
+            self._progress = Progress("the table's changelog", left)
         self.tp_to_table[tp].data.apply(tp.partition, run)
         self.active_offsets[tp] = run.end - 1  # Faust counts offsets read; markers at the log's end count too
+        self._progress.passed(run.end - run.start)
         if not self.need_recovery():
             self._set_recovery_ended()
 
@@ -243,6 +255,11 @@ class BulkRecovery(Recovery):  # type: ignore[misc]
             )
             await self.app.halt(error)
             raise error
+
+    @property
+    def moves(self) -> tuple[int | None, ...]:
+        """Differs after any progress."""
+        return (self.round, *self.active_offsets.values())
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """Let the app say where each partition begins, then resume the streams."""

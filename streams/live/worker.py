@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import time as wall
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,19 +18,22 @@ from schemas.instant import SECOND, text
 from schemas.records import Records
 from schemas.wire import canonical
 from streams.core.decider import Time
-from streams.core.fold import Work
 from streams.live.app import create_app, run_worker
 from streams.live.books import Books
+from streams.live.counts import Counts
 from streams.live.fetched import Run
 from streams.live.gates import Revoked
 from streams.live.intake import Pace, Piece
 from streams.live.log import Log
 from streams.live.owner import Owner, Superseded
+from streams.live.performer import View
 from streams.live.ports import Ports
 from streams.live.remedies import no_answer
 from streams.live.rows import send_in_order
+from streams.live.standing import Standing, standing_of, watched_at_work, watched_inputs
 from streams.live.statuses import Seen, StatusTails
 from streams.live.topics import check
+from streams.live.watchdog import PERIOD_S, Watchdog, Watched
 
 TICK_S = 1.0
 """Bounds how late a deadline fires: by a second and a step. Twelve partitions make twelve records a second."""
@@ -57,6 +60,10 @@ class WorkerSettings:
     session_s: float = 6.0
     lost_allowed: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """By topic and partition the position from which on an operator takes a loss of records upon himself."""
+    metrics_port: int | None = None
+    """Where metrics are served on 127.0.0.1; None: nowhere."""
+    watchdog_s: float = PERIOD_S
+    """After how long without progress the worker ends itself."""
 
 
 class Worker:
@@ -70,12 +77,16 @@ class Worker:
         self.settings = settings
         self.writer = secrets.token_hex(NONCE_BYTES)
         self.owners: dict[int, Owner] = {}
+        self.counts = Counts()
+        self._recovering: dict[int, Owner] = {}
+        self._ticks = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._services: list[asyncio.Task[None]] = []
         prefix = settings.prefix
         self._shorts = {topics.full_name(short, prefix): short for short in topics.INPUTS}
         self.app = create_app(settings.group, settings.bootstrap, prefix, session_s=settings.session_s)
         self.app.on_run = self.on_run
+        self.app.at_start = self.at_start  # type: ignore[method-assign]
         self.app.after_recovery = self.after_recovery
         self.app.before_revoke = self.before_revoke
         self.app.at_stop = self.at_stop  # type: ignore[method-assign]
@@ -92,6 +103,10 @@ class Worker:
             Exception: whatever stopped the worker.
         """
         settings = self.settings
+        if settings.metrics_port is not None:
+            from streams.live import metrics  # noqa: PLC0415 - who does not ask for them does not load them
+
+            metrics.serve(settings.metrics_port, metrics.Numbers(self.counts, self._standings))
         check(settings.bootstrap, settings.prefix, with_ticks=settings.time == "clock")
         code = run_worker(self.app)
         if isinstance(self.app.halted, KafkaError):
@@ -108,6 +123,15 @@ class Worker:
         if owner is not None:
             short = self._shorts[run.topic]
             owner.offer(Piece(short, Records.of(run, with_time=short == topics.CLOCK), run.end))
+
+    async def at_start(self) -> None:
+        """Begin to look whether there is progress."""
+        watchdog = Watchdog(
+            self._watched,
+            lambda: self._ports.log if self._ports is not None else None,
+            self.settings.watchdog_s,
+        )
+        self._serve(watchdog.run())
 
     async def after_recovery(self, partitions: set[int]) -> None:
         """Take over every partition of a new assignment, then let its owner work."""
@@ -126,11 +150,16 @@ class Worker:
             )
             for number in sorted(partitions)
         ]
-        await asyncio.gather(*(self._recover(owner) for owner in owners))
-        for owner in owners:
-            start, end = (await ports.log.bounds([topics.STATUS], owner.partition))[topics.STATUS]
-            self._statuses.follow(owner.partition, start, end)
-            self._start(owner)
+        self._recovering = {owner.partition: owner for owner in owners}
+        try:
+            await asyncio.gather(*(self._recover(owner) for owner in owners))
+            for owner in owners:
+                start, end = (await ports.log.bounds([topics.STATUS], owner.partition))[topics.STATUS]
+                self._statuses.follow(owner.partition, start, end)
+                self._start(owner)
+        finally:
+            self._recovering = {}
+        self._tell_recovered(owners)
         if settings.stop_at_end:
             self._services.append(asyncio.create_task(self._stop_at_end(owners)))
 
@@ -164,6 +193,12 @@ class Worker:
     async def _recover(self, owner: Owner) -> None:
         if not await owner.recover():
             raise Revoked(("partition", owner.partition))
+
+    def _tell_recovered(self, owners: list[Owner]) -> None:
+        rows = sum(len(View(self.app.rows.partition(owner.partition))) for owner in owners)
+        seconds = wall.monotonic() - self.app.tables.recovery.began_at
+        self.counts.recovered(seconds, rows)
+        log.info("recovered %s rows of %s partitions in %.1f s", rows, len(owners), seconds)
 
     def _start(self, owner: Owner) -> None:
         self.owners[owner.partition] = owner
@@ -208,7 +243,7 @@ class Worker:
                 books,
                 bootstrap=settings.bootstrap,
                 prefix=settings.prefix,
-                journaled=self._journaled,
+                counts=self.counts,
             )
             await books.refresh()
             self._serve(books.follow())
@@ -241,6 +276,7 @@ class Worker:
                 await asyncio.gather(*sends)
             except TransportError as error:
                 log.warning("no tick: %s", error)  # the next one carries the time as well
+            self._ticks += 1
             await asyncio.sleep(TICK_S - (now % SECOND) / SECOND * TICK_S)
 
     def _doubt(self, partition: int, seen: Seen, late: bool) -> None:
@@ -252,5 +288,25 @@ class Worker:
         for owner in self.owners.values():
             owner.wake()
 
-    def _journaled(self, partition: int, work: Work) -> None:
-        log.debug("partition %s: %s decisions journaled", partition, len(work.decisions))
+    # For who looks after it ----------------------------------------------------------------------
+
+    def _standings(self) -> dict[int, Standing]:
+        """Return where each owned partition stands; called from the thread of the metrics."""
+        ports, owners = self._ports, self.owners.copy()
+        return {number: standing_of(owner, ports) for number, owner in owners.items() if ports is not None}
+
+    def _watched(self) -> Iterator[Watched]:
+        """Yield what should move now."""
+        if self.settings.time == "clock" and self._ports is not None:
+            yield Watched("the clock", self._ticks, "the acknowledgement of ticks")
+        recovery = self.app.tables.recovery
+        for number in self.app.assigned_partitions():
+            task = self._tasks.get(number)
+            if number in self._recovering:
+                yield from watched_at_work(self._recovering[number])
+            elif self._ports is not None and task is not None and not task.done():
+                yield from watched_at_work(self.owners[number])
+                yield from watched_inputs(self.owners[number], self._ports)
+            else:
+                waits_for = "records of the table" if recovery.in_recovery else "an owner"
+                yield Watched(f"partition {number}", recovery.moves, waits_for)

@@ -122,7 +122,10 @@ def test_what_we_override_is_still_called_so(owner, name, arguments, breaks):
 
 
 USED = [
-    (fetcher.FetchResult, "_topic_partition _partition_records check_assignment has_more _update_position"),
+    (
+        fetcher.FetchResult,
+        "_topic_partition _partition_records _assignment check_assignment has_more _update_position",
+    ),
     (fetcher.FetchError, "_error check_raise"),
     (
         fetcher.PartitionRecords,
@@ -139,6 +142,7 @@ USED = [
         ),
     ),
     (subscription_state.SubscriptionState, "reassignment_in_progress fetch_context"),
+    (subscription_state.TopicPartitionState, "highwater lso"),
     (group_coordinator.GroupCoordinator, "check_errors"),
     (
         AIOKafkaConsumer,

@@ -455,7 +455,7 @@ def test_no_metric_tells_a_name_nor_an_account(canary):
         value = b64decode(line["raw_base64"]) if "raw_base64" in line else canonical(line["value"])
         key = line["key"].encode() if line.get("key") else None
         offsets[topic] += 1
-        for work in (*fold.take(topic, [Raw(offset, key, value)], offset + 1), fold.cut()):
+        for work in (*fold.take(topic, Records.of([Raw(offset, key, value)]), offset + 1), fold.cut()):
             if work is not None:
                 rows |= {key: packed for key, packed in work.rows if packed is not None}
                 counts.journaled(0, work, 0.0)

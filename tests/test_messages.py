@@ -267,8 +267,8 @@ def test_a_machine_without_java_is_told_what_to_install(room: Path, monkeypatch:
 def test_a_taken_port_is_refused(room: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        said = transcript("broker", "up", "--port", port).replace(str(port), "PORT")
-    golden.hold("cli-port", said)
+        said = [transcript("broker", "up", "--port", port), transcript("worker", "--metrics-port", port)]
+    golden.hold("cli-port", "\n".join(said).replace(str(port), "PORT"))
 
 
 def test_a_machine_with_nothing_on_it_is_told_what_to_do(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ NOT_PROVOKED = {
     "the table's recovery in": "a broker that falls silent",
     "are not ready after": "a broker that makes topics and gives them no leaders",
     "it is gone again": "a broker that goes within a millisecond",
+    "Nothing is lost: whoever owns": "tests/live/test_watchdog.py",
     "not within": "tests/live/test_topics.py",
     ". Make it with `nameplate topics apply`": "tests/live/test_topics.py: a topic that goes under a worker",
     "See what is asked of it with": "a broker that forbids something",

@@ -156,8 +156,8 @@ def serve(port: int, numbers: Collector) -> ThreadingHTTPServer:
         server = ThreadingHTTPServer((HOST, port), _Page.factory(registry))
     except OSError as error:
         raise OperatorError(
-            f"The metrics cannot be served on port {port} of {HOST}: {error.strerror}. Choose another one with "
-            "--metrics-port, or 0 for any that is free."
+            f"The metrics cannot be served on port {port} of {HOST} ({error.strerror}). Name another one, or take any "
+            "that is free with `nameplate worker --metrics-port 0`."
         ) from error
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     log.info("metrics at http://%s:%s%s", HOST, server.server_port, PATH)

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from schemas import topics
 from schemas.errors import TransportError
 from streams.live.log import Log
+from streams.live.remedies import LOOK
 
 PERIOD_S = 120.0
 """Longer than one try of an effect takes (two timeouts of a request, 60 s), than the longest pause between two
@@ -158,6 +159,5 @@ class Watchdog:
 def _end(why: str) -> TransportError:
     log.critical("%s", why)  # now: whatever hangs may keep the worker from coming to its end in good order
     return TransportError(
-        f"{why}. Nothing is lost: whoever owns the partitions next goes on from the journal. Start the worker again; "
-        "if it comes back, look at the broker, and at the worker's log just before."
+        f"{why}. Nothing is lost: whoever owns the partitions next goes on from the journal. {LOOK}"
     )

@@ -8,6 +8,7 @@ from stories import history, lines_of
 
 from schemas import topics
 from schemas.instant import text
+from schemas.records import Records
 from streams.core import fold as folding
 from streams.core.fold import Fold
 from streams.live.counts import BOOK_ADOPTED, BOUNDS_S, SILENT, Counts
@@ -20,7 +21,7 @@ def counted(records, time="records"):
     rows, counts, seen = {}, Counts(), []
     fold = Fold(PARTITION, rows, time)
     for topic, record in records:
-        for work in (*_settling(fold, rows, fold.take(topic, [record], record.offset + 1)),):
+        for work in (*_settling(fold, rows, fold.take(topic, Records.of([record]), record.offset + 1)),):
             counts.journaled(PARTITION, work, 0.02)
             seen.append((counts.quiet[PARTITION], counts.taken[PARTITION]))
     for work in _settling(fold, rows, [fold.last_cut()]):

@@ -228,5 +228,5 @@ def test_nobody_is_told_who_did_not_ask_and_who_asked_only_on_this_machine(clust
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10)
     where = ("--bootstrap", cluster.bootstrap, "--prefix", cluster.prefix)
     said = nameplate("worker", *where, "--metrics-port", port, expect=2)
-    assert f"The metrics cannot be served on port {port} of 127.0.0.1: Address already in use." in said
-    assert "Choose another one with --metrics-port, or 0 for any that is free." in said
+    assert f"The metrics cannot be served on port {port} of 127.0.0.1 (Address already in use)." in said
+    assert "take any that is free with `nameplate worker --metrics-port 0`." in said

@@ -73,7 +73,7 @@ def test_a_worker_that_hangs_says_where_and_ends_and_another_one_goes_on(cluster
     said, *_ = (line for line in worker.log.splitlines() if " CRITICAL streams.live.watchdog " in line)
     assert what in said
     assert f" made no progress for {PERIOD_S} s: {waits_for}" in said
-    assert "whoever owns the partitions next goes on from the journal. Start the worker again" in worker.log
+    assert "whoever owns the partitions next goes on from the journal. Look at it with" in worker.log
     cluster.worker(*HISTORY, "--stop-at-end", session=SESSION_S).wait_exit()
     assert told.is_decided_by(cluster)
 

@@ -13,5 +13,6 @@ statuses.py    keeps account-status true
 standing.py, counts.py, metrics.py   what is told of a worker
 watchdog.py, progress.py             what ends one that stands still, and what it says while it is long at work
 log.py, journal.py, books.py, publish.py, topics.py, topic_specs.py   the broker outside of the group
+remedies.py    what to type next when it is not as it must be
 failpoints.py  where a test lets a worker die
 """

@@ -107,16 +107,13 @@ def check(bootstrap: str, prefix: str, *, with_ticks: bool) -> None:
     if absent:
         raise OperatorError(missing(absent, bootstrap, prefix))
     clock = next(change for change in changes if change.spec.short == topics.CLOCK)
-    if with_ticks and any(name == _DATED_BY for name, _, _ in clock.settings):
+    dated = {name: now for name, now, _ in clock.settings}.get("message.timestamp.type", "LogAppendTime")
+    if with_ticks and dated != "LogAppendTime":
+        remedy = called(f"topics apply --partitions {clock.spec.partitions}", bootstrap, prefix)
         raise OperatorError(
-            f"{clock.spec.name} does not have {_DATED_BY}={clock.spec.config[_DATED_BY]}, and the time of a partition "
-            f"needs the broker's own clock beside the worker's. Set it with "
-            f"{called(f'topics apply --partitions {clock.spec.partitions}', bootstrap, prefix)}, then start the "
-            "worker again."
+            f"{clock.spec.name} is a topic of {dated}, and the time of a partition needs the broker's own clock beside "
+            f"the worker's. Set it with {remedy}, then start the worker again."
         )
-
-
-_DATED_BY = "message.timestamp.type"
 
 
 def apply(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:

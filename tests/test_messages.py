@@ -19,6 +19,7 @@ from schemas.journal import (
     entry_hash,
 )
 from schemas.wire import canonical
+from streams.interface.asyncapi import document
 from streams.ledger.chain import GENESIS
 from streams.policies.load import load_book, shipped_book_dir
 
@@ -64,6 +65,8 @@ def _laid_out(room: Path) -> None:
         write("partition.jsonl", {**LINES[0], "partition": 2})
         write("offsets.jsonl", {**LINES[0], "offset": 5}, {**LINES[1], "offset": 4})
         write("late-clock.jsonl", *LINES, TICK)
+        write("clock.jsonl", TICK)
+        _promise()
         write("other.jsonl", count(1_203_001, 1), LINES[1])
         write("fewer.jsonl", LINES[0])
         write("more.jsonl", *LINES, count(1_000, 3))
@@ -82,6 +85,13 @@ def _laid_out(room: Path) -> None:
             (room / name).mkdir()
             (room / name / "_defaults.toml").write_text(f"{says}\n", "utf-8")
         _forge(room)
+
+
+def _promise() -> None:
+    """Write AsyncAPI documents: of somebody else, and one that lets senders send what is not taken any more."""
+    write("directory.json", {"asyncapi": "3.0.0", "id": "urn:of:somebody-else"})
+    promised = document()
+    write("stricter.json", json.dumps(promised).replace('"maximum": 36500', '"maximum": 36501'))
 
 
 def _forge(room: Path) -> None:
@@ -215,6 +225,22 @@ CALLS: dict[str, list[str]] = {
         "generate new.jsonl --platform myspace",
         "generate new.jsonl --policies nowhere",
     ],
+    "demo": [
+        "demo --in-process --bootstrap 127.0.0.1:1",
+        "demo --bootstrap here",
+        "demo --in-process --out good.jsonl",
+        "demo --in-process --data nowhere.jsonl",
+        "demo --in-process --data clock.jsonl",
+        "demo --in-process --data empty.jsonl",
+        "demo --bootstrap 127.0.0.1:1",
+    ],
+    "schema": [
+        "schema export good.jsonl",
+        "schema check nowhere.json",
+        "schema check good.jsonl",
+        "schema check directory.json",
+        "schema check stricter.json",
+    ],
     "no-broker": [
         "topics plan --bootstrap 127.0.0.1:1",
         "topics apply --bootstrap 127.0.0.1:1",
@@ -227,6 +253,7 @@ CALLS: dict[str, list[str]] = {
         "worker --bootstrap 127.0.0.1:1",
         "worker --bootstrap 127.0.0.1:1 --time records",
         "worker --until 2023-11-12T00:00:00Z",
+        "worker --pace 2",
         "worker --time records --until noon",
         "worker --lost follower-counts",
         "worker --lost follower-counts:1:x",

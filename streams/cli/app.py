@@ -24,6 +24,7 @@ __all__ = [
     "app",
     "broker",
     "err",
+    "is_bootstrap",
     "journal",
     "listed",
     "out",
@@ -49,7 +50,8 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:,\[\]/]+):[0-9]{1,5}")
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,200}")
 
 
-def _is_bootstrap(said: str | None) -> str | None:
+def is_bootstrap(said: str | None) -> str | None:
+    """Return what an option says of a broker's addresses; a wrong call where they are none."""
     hosts = [] if said is None else said.split(",")
     for host in hosts:
         if _HOST.fullmatch(host.strip()) is None:
@@ -75,7 +77,7 @@ Bootstrap = Annotated[
     typer.Option(
         envvar="NAMEPLATE_BOOTSTRAP",
         metavar="HOST:PORT",
-        callback=_is_bootstrap,
+        callback=is_bootstrap,
         help="The broker; more are separated by commas.",
     ),
 ]
@@ -84,7 +86,7 @@ JournalOf = Annotated[
     typer.Option(
         "--bootstrap",
         metavar="HOST:PORT",
-        callback=_is_bootstrap,
+        callback=is_bootstrap,
         help="Read the journal from a broker instead.",
     ),
 ]

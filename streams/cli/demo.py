@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.app import app, out
+from streams.cli.app import app, is_bootstrap, out
 
 PLAY_S = 20.0
 """With a broker's start and two workers' before it, 40 s in all."""
@@ -23,19 +23,30 @@ def demo(
             show_default="a synthetic population",
         ),
     ] = None,
-    to: Annotated[Path, typer.Option("--out", help="Directory of what it leaves behind; replaced.")] = Path(
-        ".nameplate/demo"
-    ),
+    to: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Directory of what it leaves behind; replaced.")
+    ] = Path(".nameplate/demo"),
     bootstrap: Annotated[
-        str | None, typer.Option(help="host:port of a broker.", show_default="a local Kafka of its own")
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            callback=is_bootstrap,
+            help="A broker that is up.",
+            show_default="a local Kafka of its own",
+        ),
     ] = None,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Without a broker, as where there is no Java and Maven.")
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the broker up, and the topics there.")] = False,
-    seconds: Annotated[float, typer.Option(min=0.1, help="In how many seconds the history passes.")] = PLAY_S,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="In how many seconds the history passes.")
+    ] = PLAY_S,
 ) -> None:
-    """Watch decisions as they come: a local Kafka, two workers, and a population to decide on."""
+    """Watch decisions as they come.
+
+    A local Kafka, two workers, and a population to decide on.
+    """
     from streams.demo.run import Settings
     from streams.demo.run import demo as run
 

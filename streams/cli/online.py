@@ -67,7 +67,8 @@ def worker(
     ] = "wall",
     until: Until = None,
     pace: Annotated[
-        float | None, typer.Option(min=0.001, help="At most so many days of a history a second, to watch it.")
+        float | None,
+        typer.Option(min=0.001, metavar="N", help="At most so many days of a history a second, to watch it."),
     ] = None,
     stop_at_end: Annotated[
         bool, typer.Option("--stop-at-end", help="End when all that was there is taken.")
@@ -85,6 +86,7 @@ def worker(
         typer.Option(
             min=0,
             max=65535,
+            metavar="N",
             help="Serve metrics there, on 127.0.0.1 alone; 0: on any free port.",
             show_default="off",
         ),

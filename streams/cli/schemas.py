@@ -10,21 +10,30 @@ import typer
 from schemas.errors import AuditError
 from streams.cli.app import app, out
 
+BROKEN = (
+    "Whoever relies on the earlier document would break. Keep these as they were, or write the new one with "
+    "`nameplate schema export DIR` and agree on it first."
+)
+
 schema = typer.Typer(no_args_is_help=True, help="JSON Schemas and the AsyncAPI document.")
 app.add_typer(schema, name="schema")
 
 
 @schema.command("export")
-def schema_export(directory: Annotated[Path, typer.Argument(help="Where the files go.")]) -> None:
+def schema_export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go.")],
+) -> None:
     """Write a JSON Schema for each topic, and the AsyncAPI document."""
     from streams.interface.export import export
 
-    out.print(f"{len(export(directory))} files in {directory}", markup=False)
+    out.print(f"{len(export(directory))} files in {directory}")
 
 
 @schema.command("check")
 def schema_check(
-    before: Annotated[Path, typer.Argument(help="The asyncapi.json that somebody relies on.")],
+    before: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The asyncapi.json that somebody relies on.")
+    ],
 ) -> None:
     """Say what this release does otherwise than an earlier one promised."""
     from streams.interface.asyncapi import document
@@ -33,5 +42,5 @@ def schema_check(
 
     differences = broken(read_document(before), document())
     if differences:
-        raise AuditError("\n".join(differences))
+        raise AuditError("\n".join((*differences, BROKEN)))
     out.print("Whoever relies on it may rely on this release.")

@@ -69,13 +69,15 @@ def read_history(data: Sequence[Path], file: Path, platforms: Container[str]) ->
     if rare := sorted(rare_topics(data)):
         raise OperatorError(
             f"The demo plays counts and facts by their own instants under the shipped book, and a file of --data has"
-            f" lines of {' and '.join(rare)}. Take them out, or decide it offline: nameplate replay FILE --out DIR"
+            f" lines of {' and '.join(rare)}. Take them out, or decide it offline with"
+            " `nameplate replay FILE --out DIR`."
         )
     dated = _dated(read_lines(data), platforms)
     instants = [at for at, _, _ in dated if at != BEFORE_TIME]
     if not instants:
         raise OperatorError(
-            "No line of --data can be read as a count or a fact. Look at it: nameplate replay FILE"
+            "No line of --data can be read as a count or a fact. See what becomes of each with "
+            "`nameplate replay FILE --out DIR`."
         )
     dated.sort(key=lambda one: one[:2])
     lines = [line for _, _, line in dated]

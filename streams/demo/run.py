@@ -106,7 +106,8 @@ class Course:
         settings, directory = self._settings, self._settings.directory
         if settings.in_process and settings.bootstrap is not None:
             raise OperatorError(
-                "--in-process needs no broker, and --bootstrap names one. Leave one of them out."
+                "--in-process needs no broker, and --bootstrap names one. Leave one of them out, as in "
+                "`nameplate demo --in-process`."
             )
         self._introduce()
         with _alone_in(directory):
@@ -218,13 +219,14 @@ def _alone_in(directory: Path) -> Iterator[None]:
         file = (directory / "lock").open("a")
     except OSError as error:
         raise OperatorError(
-            f"{directory} cannot be written ({error.strerror}). Name another one: nameplate demo --out DIR"
+            f"{directory} cannot be written ({error.strerror}). Name another one with `nameplate demo --out DIR`."
         ) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OperatorError(
-                f"Another demo runs in {directory}. Wait for its end, or: nameplate demo --out DIR"
+                f"Another demo runs in {directory}. Wait for its end, or name another directory with "
+                "`nameplate demo --out DIR`."
             ) from None
         yield

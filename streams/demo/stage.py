@@ -104,7 +104,7 @@ class Stage:
             last = "\n".join(log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:])
             raise OperatorError(
                 f"All workers ended before the history did. The end of {log}:\n{last}\n"
-                "Without a broker: nameplate demo --in-process"
+                "Without a broker, `nameplate demo --in-process`."
             )
 
     def stop_workers(self) -> None:

@@ -20,6 +20,7 @@ from rich.text import Text
 from schemas import topics
 from schemas.errors import AuditError, TransportError
 from schemas.instant import parse
+from streams.live.remedies import said
 
 POLL_MS = 100
 _ACCOUNT_WIDTH = 27
@@ -67,7 +68,8 @@ class View:
             place = topic, output["partition"]
             if output["seq"] > self._next[place]:
                 raise AuditError(
-                    f"{topic}, partition {place[1]}: {self._next[place]} is missing before {output['seq']}."
+                    f"{topic}, partition {place[1]}: {self._next[place]} is missing before {output['seq']}. Whether "
+                    "the journal has it, says `nameplate verify JOURNAL`."
                 )
             if output["seq"] == self._next[place]:
                 self._next[place] += 1
@@ -144,8 +146,8 @@ async def follow(
                 return
     except KafkaError as error:
         raise TransportError(
-            f"The broker at {bootstrap} does not answer any more ({error!r}). Run the demo again, or without it:"
-            " nameplate demo --in-process"
+            f"The broker at {bootstrap} does not answer any more ({said(error)}). Run the demo again, or without a "
+            "broker: `nameplate demo --in-process`."
         ) from error
     finally:
         await consumer.stop()

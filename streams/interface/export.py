@@ -11,7 +11,7 @@ from streams.interface.examples import examples
 from streams.interface.topics import TOPICS, schema_of
 
 DOCUMENT = "asyncapi.json"
-_REMEDY = f"Name one that a release wrote: nameplate schema check DIR/{DOCUMENT}"
+_REMEDY = f"Name one that a release wrote, as in `nameplate schema check DIR/{DOCUMENT}`."
 
 
 def files() -> dict[str, bytes]:
@@ -39,7 +39,8 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         read = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise OperatorError(f"{path} cannot be read as JSON: {error}. {_REMEDY}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise OperatorError(f"{path} cannot be read as JSON: {why}. {_REMEDY}") from error
     if not isinstance(read, dict) or read.get("id") != document()["id"]:
         raise OperatorError(f"{path} is no AsyncAPI document of Nameplate. {_REMEDY}")
     return read

@@ -84,12 +84,20 @@ class Partition:
         return self._next[topic]
 
     def take(self, topic: str, records: Records) -> None:
-        """Gather records; runs are taken when the topic changes, or when they are long enough."""
-        if topic != self._topic or len(self._run) >= RUN_RECORDS:
+        """Gather records; runs are taken when the topic changes, or when they are long enough.
+
+        Where a run ends stands in the journal, so it must not depend on how many come at once.
+        """
+        if topic != self._topic:
             self.flush()
         self._topic = topic
-        self._run.extend(records)
         self._next[topic] = records.offsets[-1] + 1
+        while len(self._run) + len(records) > RUN_RECORDS:
+            room = RUN_RECORDS - len(self._run)
+            self._run.extend(records[:room])
+            records = records[room:]
+            self.flush()
+        self._run.extend(records)
 
     def take_plain(self, keys: list[bytes], values: list[bytes]) -> None:
         """Gather counts that name no offsets."""

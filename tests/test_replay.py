@@ -496,8 +496,8 @@ def test_the_listing_counts_the_records_of_each_topic(room):
 
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_counts_in_blocks_are_decided_as_one_by_one(room, partitions):
-    lines = [counted(900 + n * 7_919 % 200, n / 400, account=f"acc-{n % 17}") for n in range(4_000)]
-    lines[3_000:3_000] = [lines[10], shown(displayed=True, at=6, account="acc-3")]  # and one that goes back
+    lines = [counted(900 + n * 7_919 % 200, n / 900, account=f"acc-{n % 17}") for n in range(9_000)]
+    lines[8_000:8_000] = [lines[10], shown(displayed=True, at=9, account="acc-3")]  # and one that goes back
     written = [json.dumps(line) + "\n" for line in lines]
     more = ("--partitions", partitions, "--until", "2024-02-01T00:00:00Z")
     code, said = room.run(room.file(*written), *more)

@@ -638,7 +638,7 @@ def test_json_has_stable_names_and_the_instant_that_was_asked_for(run, tmp_path)
         ),
         (
             ("weibo:acc-a", "--journal", "out/journal.jsonl", "--at", "noon"),
-            "Write it like 2024-01-02T00:00:00Z",
+            "Write it like `--at 2024-01-02T00:00:00Z`",
         ),
     ],
 )

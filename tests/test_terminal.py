@@ -222,6 +222,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
         lines.write("\n")
         lines.flush()
         process.send_signal(signal.SIGINT)
+        lines.close()  # a read that began just after the signal came would wait for more
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "Interrupted.\n")
 

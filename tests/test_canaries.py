@@ -434,6 +434,7 @@ def test_nothing_in_the_product_looks_at_a_record_s_headers():
         path.relative_to(ROOT).as_posix()
         for room in ("schemas", "streams")
         for path in (ROOT / room).rglob("*.py")
+        if path.parent.name != "interface"  # describes them
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if (isinstance(node, ast.Attribute) and node.attr == "headers")
         or (isinstance(node, ast.Constant) and node.value == "headers")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from schemas.account import NO_COUNT, Obligation, Row
+from schemas.account import Obligation, Row
 from schemas.instant import DAY, after
 from schemas.policy import Grace, Policy
 from streams.core.scope import dwell_end
@@ -46,11 +46,13 @@ def deadline_of(grace: Grace, notified_at: int) -> int:
     return after(notified_at, grace.days * DAY)
 
 
-def reminders_of(grace: Grace, deadline_at: int, since: int) -> tuple[tuple[int, int], ...]:
-    """Return the reminders of a deadline that lie strictly after an instant, earliest first."""
-    planned = (
-        (deadline_at - days * DAY, days) for days in sorted(set(grace.reminders_days_before), reverse=True)
-    )
+def reminders_of(grace: Grace | None, deadline_at: int, since: int) -> tuple[tuple[int, int], ...]:
+    """Return the reminders of a deadline that lie strictly after an instant, earliest first.
+
+    None (a new book has no such phase any more) plans none.
+    """
+    days_before = set(grace.reminders_days_before) if grace is not None else set()
+    planned = ((deadline_at - days * DAY, days) for days in sorted(days_before, reverse=True))
     return tuple((at, days) for at, days in planned if at > since)
 
 
@@ -66,14 +68,12 @@ def dues_of(policy: Policy | None, row: Row) -> Iterator[tuple[int, int]]:
     """Yield (instant, rank) of what is due of a row by itself; phases begin and end for all rows at once."""
     if row.obligation is not None:
         yield from _of_obligation(row.obligation)
-    if row.waived and row.waived_until is not None:
-        yield row.waived_until, KINDS.index("waiver-end")
-    if policy is None or row.obligation is not None or row.followers == NO_COUNT:
-        return
-    if policy.confirm.dwell_days:
+    elif policy is not None and policy.confirm.dwell_days:
         for phase in policy.phases:
             if phase.reached(row.followers):
                 yield dwell_end(policy, row, phase), DWELL_END
+    if row.waived_until is not None:
+        yield row.waived_until, KINDS.index("waiver-end")
 
 
 def next_due(policy: Policy | None, row: Row, looked_at: int) -> tuple[int, int] | None:

@@ -32,7 +32,14 @@ from streams.core.band import KEPT_BEFORE_T, bounds, forgotten_after, holds_only
 from streams.core.deadlines import Due
 from streams.core.obligations import CancelWhy, Case, Saying
 from streams.core.rolling import purge_from, with_count
-from streams.core.scope import covering, is_below_all, named_phase, phases_in_force, reached_since
+from streams.core.scope import (
+    covering,
+    is_below_all,
+    named_phase,
+    phases_in_force,
+    profile_of,
+    reached_since,
+)
 
 Fact = ProfileChanged | AnswerGiven | NameDisplayChanged | AdjudicationMade
 
@@ -199,7 +206,7 @@ def _take_fact(case: Case, fact: Fact) -> bool:
 def _record_profile(case: Case, fact: ProfileChanged) -> None:
     said = {name: getattr(fact, name) for name in Profile.__struct_fields__}
     given = {name: value for name, value in said.items() if value is not None}
-    case.set(profile=msgspec.structs.replace(case.row.profile or Profile(), **given))
+    case.set(profile=msgspec.structs.replace(profile_of(case.row), **given))
     case.because(reason("profile-recorded"))
 
 
@@ -229,11 +236,7 @@ def _record_answer(case: Case, fact: AnswerGiven) -> None:
 
 
 def _refuses_at_once(case: Case) -> bool:
-    return (
-        case.open.answer == "decline"
-        and case.policy is not None
-        and case.policy.measures.on_decline == "at-once"
-    )
+    return case.open.answer == "decline" and case.ruled_by.measures.on_decline == "at-once"
 
 
 def _record_ruling(case: Case, fact: AdjudicationMade) -> None:
@@ -305,11 +308,11 @@ def _end_grace(case: Case, outcome: Literal["expired", "declined"], because: Rea
     Source:
         Contract, section 3, "Deadline" and "Answers".
     """
-    policy = case.policy
-    if policy is not None and policy.below.measures == "lift":
+    policy = case.ruled_by
+    if policy.below.measures == "lift":
         phases = covering(policy, case.row, case.effective_at)
         if phases and is_below_all(policy, phases, case.row):
-            reasons = (*case.because(because), *_fell_below(case, policy, phases))
+            reasons = (*case.because(because), *_fell_below(case, phases))
             obligations.cancel(case, "fell-below", reasons)
             return
     told = reason("last-answer", answer="decline")
@@ -327,7 +330,7 @@ def _look_again(case: Case, record: Input) -> None:
         _close_what_fell(case, record)
     if isinstance(record, ProfileChanged) and _has_grace(case):
         _follow_status(case)
-    if case.row.waived and case.row.waived_until is not None and case.row.waived_until <= case.effective_at:
+    if case.row.waived_until is not None and case.row.waived_until <= case.effective_at:
         case.set(waived=False, waived_until=None)
         case.because(reason("waiver-ended"))
     if case.row.obligation is None:
@@ -338,8 +341,8 @@ def _close_what_fell(case: Case, record: Input) -> None:
     why = _why_cancelled(case, record)
     if why is None:
         return
-    if why == "fell-below" and case.policy is not None:
-        reasons = _fell_below(case, case.policy, covering(case.policy, case.row, case.effective_at))
+    if why == "fell-below":
+        reasons = _fell_below(case, covering(case.policy, case.row, case.effective_at))
     elif why == "waived":
         reasons = tuple(given for given in case.reasons if given["code"].startswith("waived"))
     else:
@@ -351,15 +354,15 @@ def _close_what_fell(case: Case, record: Input) -> None:
 def _why_cancelled(case: Case, record: Input) -> CancelWhy | None:
     """Return why the open obligation ends, the first of the contract's order; None where it stands."""
     row, policy = case.row, case.policy
-    if row.profile is not None and row.profile.status == "deleted":
+    if profile_of(row).status == "deleted":
         return "account-deleted"
     if row.waived:
         return "waived"
-    phases = covering(policy, row, case.effective_at)
-    if not phases and phases_in_force(policy, case.effective_at):
-        return "out-of-scope"
-    if policy is None or not phases:
+    if policy is None:
         return "policy-changed"
+    phases = covering(policy, row, case.effective_at)
+    if not phases:
+        return "out-of-scope" if phases_in_force(policy, case.effective_at) else "policy-changed"
     if not is_below_all(policy, phases, row):
         return None
     if isinstance(record, BookAdopted) or (isinstance(record, Due) and record.kind == "phase-end"):
@@ -371,24 +374,20 @@ def _why_cancelled(case: Case, record: Input) -> CancelWhy | None:
     return "fell-below" if falls else None
 
 
-def _fell_below(case: Case, policy: Policy, phases: tuple[Phase, ...]) -> tuple[Reason, ...]:
-    lowest = min((phase.threshold for phase in phases), default=0)
-    reasons = [reason("below-every-phase", followers=case.row.followers, below=lowest)]
-    highest = purge_from(policy.purge, case.row)
-    if highest is not None and policy.purge is not None:
+def _fell_below(case: Case, phases: tuple[Phase, ...]) -> tuple[Reason, ...]:
+    followers, purge = case.row.followers, case.ruled_by.purge
+    lowest = min(phase.threshold for phase in phases)
+    reasons = [reason("below-every-phase", followers=followers, below=lowest)]
+    if purge is not None and (highest := purge_from(purge, case.row)) is not None:
+        within_days = purge.within_days
         reasons.append(
-            reason(
-                "suspected-purge",
-                highest=highest,
-                followers=case.row.followers,
-                within_days=policy.purge.within_days,
-            )
+            reason("suspected-purge", highest=highest, followers=followers, within_days=within_days)
         )
     return case.because(*reasons)
 
 
 def _follow_status(case: Case) -> None:
-    suspended = case.row.profile is not None and case.row.profile.status == "suspended"
+    suspended = profile_of(case.row).status == "suspended"
     if suspended and "account-suspended" not in case.open.holds:
         obligations.stop(case, "account-suspended", reason("account-suspended"))
     elif not suspended and "account-suspended" in case.open.holds:
@@ -397,8 +396,10 @@ def _follow_status(case: Case) -> None:
 
 def _begin(case: Case, record: Input) -> None:
     policy, row = case.policy, case.row
+    if policy is None:
+        return
     phase = named_phase(policy, row, case.effective_at, case.at)
-    if phase is None or policy is None:
+    if phase is None:
         return
     reasons = [
         reason(

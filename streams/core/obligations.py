@@ -13,9 +13,10 @@ import msgspec
 from schemas.account import HoldReason, Obligation, Row
 from schemas.errors import InvariantBroken
 from schemas.instant import DAY, SECOND, after, text
-from schemas.policy import Phase, Policy
+from schemas.policy import Grace, Phase, Policy
 from schemas.reasons import Reason, reason
 from streams.core.deadlines import deadline_of, reminders_of
+from streams.core.scope import profile_of
 
 Stage = Literal["none", "grace", "stopped", "restricted"]
 Change = Literal["notify", "remind", "extend", "stop", "go-on", "resume", "impose", "meet", "cancel"]
@@ -94,6 +95,17 @@ class Case:
             raise InvariantBroken("no obligation is open")
         return self.row.obligation
 
+    @property
+    def ruled_by(self) -> Policy:
+        """The policy under which the obligation is open.
+
+        Raises:
+            InvariantBroken: the book has none for the platform, and its obligations ended with that.
+        """
+        if self.policy is None:
+            raise InvariantBroken("an open obligation without a policy")
+        return self.policy
+
 
 def advance(stage: Stage, change: Change) -> Stage:
     """Return the stage after a change.
@@ -139,8 +151,8 @@ def notify(case: Case, policy: Policy, phase: Phase, obligation_id: str, reasons
         reminders=reminders_of(phase.grace, deadline_at, case.at),
     )
     case.set(obligation=obligation, met=False)
-    owner = case.row.profile.owner if case.row.profile is not None else "individual"
-    display = policy.display.individual if owner == "individual" else policy.display.organisation
+    is_individual = profile_of(case.row).owner == "individual"
+    display = policy.display.individual if is_individual else policy.display.organisation
     _say(
         case,
         "disclosure-required",
@@ -201,7 +213,6 @@ def release(case: Case, why: HoldReason, because: Reason) -> None:
         return
     left, reasons = _time_left(case)
     deadline_at = after(case.at, left)
-    grace = _grace(case)
     _change(
         case,
         "resume",
@@ -209,7 +220,7 @@ def release(case: Case, why: HoldReason, because: Reason) -> None:
         was_held=False,
         stopped_at=None,
         deadline_at=deadline_at,
-        reminders=reminders_of(grace, deadline_at, case.at) if grace is not None else (),
+        reminders=reminders_of(_grace(case), deadline_at, case.at),
     )
     _say(case, "grace-resumed", case.because(because, *reasons), deadline_at=text(deadline_at))
 
@@ -227,10 +238,9 @@ def _time_left(case: Case) -> tuple[int, tuple[Reason, ...]]:
     return left, tuple(reasons)
 
 
-def _grace(case: Case) -> Any:
+def _grace(case: Case) -> Grace | None:
     """Return the grace rules of the obligation's phase, None where a new book has no such phase."""
-    phases = case.policy.phases if case.policy is not None else ()
-    return next((phase.grace for phase in phases if phase.id == case.open.phase), None)
+    return next((phase.grace for phase in case.ruled_by.phases if phase.id == case.open.phase), None)
 
 
 def extend(case: Case, until: int, reason_code: str) -> None:
@@ -239,32 +249,27 @@ def extend(case: Case, until: int, reason_code: str) -> None:
     if until <= previous:
         case.because(reason("not-extended", until=text(until), deadline_at=text(previous)))
         return
-    grace = _grace(case)
-    running = case.open.stage == "grace" and grace is not None
-    _change(
-        case, "extend", deadline_at=until, reminders=reminders_of(grace, until, case.at) if running else ()
-    )
+    reminders = reminders_of(_grace(case), until, case.at) if case.open.stage == "grace" else ()
+    _change(case, "extend", deadline_at=until, reminders=reminders)
     reasons = case.because(reason("extended", reason_code=reason_code, until=text(until)))
     _say(case, "grace-extended", reasons, previous_deadline_at=text(previous), deadline_at=text(until))
 
 
 def impose(case: Case, outcome: Literal["expired", "declined"], reasons: tuple[Reason, ...]) -> None:
     """End the grace and put the measures of the policy in force."""
-    policy = case.policy
-    if policy is None:
-        raise InvariantBroken("measures without a policy")
+    imposed = case.ruled_by.measures
     why = "declined" if case.open.answer == "decline" else "no-reply"
     _change(
         case,
         "impose",
-        measures=policy.measures.impose,
+        measures=imposed.impose,
         reminders=(),
         holds=(),
         was_held=False,
         stopped_at=None,
     )
     _say(case, "grace-ended", reasons, outcome=outcome)
-    measures, untouched = list(policy.measures.impose), list(policy.measures.untouched)
+    measures, untouched = list(imposed.impose), list(imposed.untouched)
     _say(case, "restriction-imposed", reasons, measures=measures, untouched=untouched, why=why)
 
 

@@ -23,7 +23,7 @@ def highest_within(days: Days, last_day: int, within_days: int) -> int:
     return max((count for day, count in days if last_day - within_days <= day <= last_day), default=0)
 
 
-def purge_from(purge: Purge | None, row: Row) -> int | None:
+def purge_from(purge: Purge, row: Row) -> int | None:
     """Return the count from which an account was purged, None where its fall was no purge.
 
     The last count taken is itself in the days; it cannot be the highest of a fall, so leaving it
@@ -33,8 +33,6 @@ def purge_from(purge: Purge | None, row: Row) -> int | None:
         Contract, section 3, "Purge"; flights below the line are in facts such as the stock account
         that went from 7.058 to 0.90 million in a day.
     """
-    if purge is None:
-        return None
     highest = highest_within(row.days, row.observed_at // DAY, purge.within_days)
     lost = highest - row.followers
     return highest if lost > 0 and lost * WHOLE >= purge.drop_share * highest else None

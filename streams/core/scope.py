@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable
 
-from schemas.account import NO_COUNT, UNKNOWN_PROFILE, Row
+from schemas.account import UNKNOWN_PROFILE, Profile, Row
 from schemas.instant import DAY
 from schemas.policy import Phase, Policy
 
 WHOLE = 10_000
 """Shares are whole ten-thousandths, so that they add up and compare exactly."""
+
+
+def profile_of(row: Row) -> Profile:
+    """Return what is known of an account itself; of an unknown one what the contract has it be."""
+    return row.profile if row.profile is not None else UNKNOWN_PROFILE
 
 
 def covers(policy: Policy, phase: Phase, row: Row) -> bool:
@@ -16,8 +21,7 @@ def covers(policy: Policy, phase: Phase, row: Row) -> bool:
     Source:
         Contract, section 3, "Covered".
     """
-    profile = row.profile or UNKNOWN_PROFILE
-    scope = policy.scope
+    profile, scope = profile_of(row), policy.scope
     if profile.owner not in scope.owners or not profile.self_media or profile.status == "deleted":
         return False
     if profile.daily_life and scope.exempt_daily_life:
@@ -61,8 +65,11 @@ def is_below(policy: Policy, phase: Phase, followers: int) -> bool:
 
 
 def is_below_all(policy: Policy, phases: Iterable[Phase], row: Row) -> bool:
-    """Return whether the last count taken is below every one of the phases; True where there are none."""
-    return row.followers == NO_COUNT or all(is_below(policy, phase, row.followers) for phase in phases)
+    """Return whether the last count taken is below every one of the phases; True where there are none.
+
+    No count at all is below every one.
+    """
+    return all(is_below(policy, phase, row.followers) for phase in phases)
 
 
 def reached_since(row: Row, phase: Phase) -> int:
@@ -90,7 +97,7 @@ def has_dwelt(policy: Policy, row: Row, phase: Phase, at: int) -> bool:
     return policy.confirm.dwell_days == 0 or dwell_end(policy, row, phase) <= at
 
 
-def named_phase(policy: Policy | None, row: Row, effective_at: int, at: int) -> Phase | None:
+def named_phase(policy: Policy, row: Row, effective_at: int, at: int) -> Phase | None:
     """Return the phase under which a duty begins now, None where none does.
 
     It is the phase with the highest threshold that the last count taken has reached for as long as
@@ -98,14 +105,12 @@ def named_phase(policy: Policy | None, row: Row, effective_at: int, at: int) -> 
     looked at and at the time of the partition (a jump may pass a whole phase).
 
     Args:
-        policy: The account's policy, None where the book has none for its platform.
+        policy: The account's policy.
         row: The account.
         effective_at: The due instant that is decided, or the time of the partition.
         at: The time of the partition.
     """
-    if policy is None or row.followers == NO_COUNT or row.displayed or row.waived:
-        return None
-    if row.profile is not None and row.profile.status != "active":
+    if row.displayed or row.waived or profile_of(row).status != "active":
         return None
     found = None
     for phase in covering(policy, row, effective_at, at):
@@ -116,9 +121,7 @@ def named_phase(policy: Policy | None, row: Row, effective_at: int, at: int) -> 
 
 def is_confirming(policy: Policy | None, row: Row, at: int) -> bool:
     """Return whether a phase is reached, but not yet for as long as the policy asks."""
-    if policy is None or row.followers == NO_COUNT or row.displayed:
-        return False
-    if row.profile is not None and row.profile.status != "active":
+    if policy is None or row.displayed or profile_of(row).status != "active":
         return False
     return any(
         phase.reached(row.followers) and not has_dwelt(policy, row, phase, at)

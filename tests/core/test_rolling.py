@@ -53,7 +53,3 @@ def test_a_share_of_nothing_still_takes_a_fall():
     purge = policy_of(purge={"drop_share": 0, "within_days": 7}).purge
     assert purge_from(purge, row_of(followers=1000, days=((TODAY, 1000),))) is None
     assert purge_from(purge, row_of(followers=999, days=((TODAY, 1000),))) == 1000
-
-
-def test_without_a_purge_in_the_policy_none_is_named():
-    assert purge_from(None, row_of(followers=0, days=((TODAY, 1000),))) is None

@@ -20,6 +20,9 @@ demo: $(SETUP)  ## watch decisions as they come: a local Kafka, two workers, a p
 test: $(SETUP)  ## run all tests: a real Kafka, real workers (needs Java 17 and Maven)
 	$(BIN)/python -m pytest
 
+mutants: $(SETUP)  ## run the tests against every small change of the core; goes on where it stopped
+	$(BIN)/python tests/mutants/run_mutants.py $(MUTANTS)
+
 check: $(SETUP)  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -35,4 +38,4 @@ lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 clean:  ## remove what the commands made
 	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test check schemas lock clean
+.PHONY: help setup demo test mutants check schemas lock clean

@@ -23,11 +23,13 @@ class Agenda:
         keys: All keys of the partition's rows, in any order.
     """
 
+    _heap: list[Due]
+    _planned: dict[bytes, Due]
+    """Of each key the due that stands; others of it in the heap are passed over."""
+    _bounds: list[tuple[int, str, int]]
+
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._heap: list[Due] = []
-        self._planned: dict[bytes, Due] = {}
-        self._bounds: list[tuple[int, str, int]] = []
         self.next_at = FOREVER
 
     def rebuild(

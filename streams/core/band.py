@@ -15,7 +15,6 @@ KEPT_BEFORE_T = 30 * DAY
 """A count observed longer than this before T is not taken; a row of counts alone is not kept longer."""
 
 HIGHEST = 2**53 - 1
-NO_BAND = (1, 0)
 
 
 class Band(NamedTuple):
@@ -27,8 +26,8 @@ class Band(NamedTuple):
     until: int
 
 
-AWAKE = Band(*NO_BAND, 0, 0)
-"""Every count wakes the account."""
+AWAKE = Band(1, 0, FOREVER, FOREVER)
+"""Every count wakes the account: none is in it."""
 
 
 def bounds(policy: Policy, followers: int) -> tuple[int, int]:

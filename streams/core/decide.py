@@ -28,7 +28,7 @@ from schemas.policy import Phase, Policy, PolicyBook
 from schemas.reasons import Reason, reason
 from schemas.wire import canonical, sha256_hex
 from streams.core import obligations
-from streams.core.band import KEPT_BEFORE_T, bounds, forgotten_after, holds_only_counts
+from streams.core.band import KEPT_BEFORE_T, bounds, forgotten_after
 from streams.core.deadlines import Due
 from streams.core.obligations import CancelWhy, Case, Saying
 from streams.core.rolling import purge_from, with_count
@@ -102,7 +102,7 @@ def _forget(
     row: Row | None, policy: Policy | None, record: Input, at: int
 ) -> tuple[Row | None, tuple[Reason, ...]]:
     """A row of counts alone is forgotten at the next record of its account, before that is looked at."""
-    if row is None or policy is None or isinstance(record, Due | BookAdopted) or not holds_only_counts(row):
+    if row is None or policy is None or isinstance(record, Due | BookAdopted):
         return row, ()
     if at <= forgotten_after(policy, row):
         return row, ()
@@ -147,18 +147,18 @@ def _take_count(case: Case, count: FollowerCountChanged, before: Row | None) -> 
 
 
 def _why_not_taken(policy: Policy, row: Row | None, count: FollowerCountChanged, at: int) -> Reason | None:
-    has_count = row is not None and row.followers != NO_COUNT
-    if row is not None and has_count and count.observed_at < row.observed_at:
-        return reason("older-observation", observed_at=text(row.observed_at))
+    last = row if row is not None and row.followers != NO_COUNT else None
+    if last is not None and count.observed_at < last.observed_at:
+        return reason("older-observation", observed_at=text(last.observed_at))
     if count.observed_at < at - KEPT_BEFORE_T:
         return reason("too-old")
     watched = count.followers >= policy.watch_from
-    if row is None or not has_count:
+    if last is None:
         return None if watched or row is not None else reason("quiet")
-    lo, hi = bounds(policy, row.followers)
+    lo, hi = bounds(policy, last.followers)
     if not lo <= count.followers <= hi:
         return None
-    if watched and count.observed_at // DAY > row.observed_at // DAY:
+    if watched and count.observed_at // DAY > last.observed_at // DAY:
         return None
     return reason("quiet")
 
@@ -168,8 +168,7 @@ def _sides(policy: Policy, row: Row, count: FollowerCountChanged) -> tuple[tuple
     sides = set()
     for phase in policy.phases:
         if phase.reached(count.followers):
-            before = row.followers != NO_COUNT and phase.reached(row.followers)
-            since = reached_since(row, phase) if before else count.observed_at
+            since = reached_since(row, phase) if phase.reached(row.followers) else count.observed_at
             sides.add((phase.threshold, phase.op, since))
     return tuple(sorted(sides))
 
@@ -285,15 +284,12 @@ def _fall_due(case: Case, due: Due) -> bool:
             passed = reason("deadline-passed", deadline_at=text(case.open.deadline_at))
             _end_grace(case, "expired", passed)
             return False
-        case "waiver-end":
-            case.set(waived=False, waived_until=None)
-            case.because(reason("waiver-ended"))
         case "phase-end":
             case.because(reason("phase-ended"))
         case "phase-begin":
             case.because(reason("phase-began"))
-        case "dwell-end":
-            pass
+        case "waiver-end" | "dwell-end":
+            pass  # what follows of either is looked at again
         case _:
             assert_never(due.kind)
     return True
@@ -315,8 +311,9 @@ def _end_grace(case: Case, outcome: Literal["expired", "declined"], because: Rea
             reasons = (*case.because(because), *_fell_below(case, phases))
             obligations.cancel(case, "fell-below", reasons)
             return
-    told = reason("last-answer", answer="decline")
-    if case.open.answer != "decline":
+    if case.open.answer == "decline":
+        told = reason("last-answer", answer="decline")
+    else:
         told = reason("no-answer", notified_at=text(case.open.notified_at))
     obligations.impose(case, outcome, case.because(because, told))
 
@@ -328,7 +325,7 @@ def _look_again(case: Case, record: Input) -> None:
     """End what does not stand any more, stop or resume the clock for a profile, begin what has to begin."""
     if case.row.obligation is not None:
         _close_what_fell(case, record)
-    if isinstance(record, ProfileChanged) and _has_grace(case):
+    if _has_grace(case):
         _follow_status(case)
     if case.row.waived_until is not None and case.row.waived_until <= case.effective_at:
         case.set(waived=False, waived_until=None)
@@ -342,9 +339,9 @@ def _close_what_fell(case: Case, record: Input) -> None:
     if why is None:
         return
     if why == "fell-below":
-        reasons = _fell_below(case, covering(case.policy, case.row, case.effective_at))
+        reasons = _fell_below(case, covering(case.ruled_by, case.row, case.effective_at))
     elif why == "waived":
-        reasons = tuple(given for given in case.reasons if given["code"].startswith("waived"))
+        reasons = tuple(case.reasons)  # a waiver ends at once what is open, so it was said just now
     else:
         cause = tuple(given for given in case.reasons if given["code"] in CHANGES_OF_POLICY)
         reasons = case.because(reason(why), *cause)
@@ -367,8 +364,6 @@ def _why_cancelled(case: Case, record: Input) -> CancelWhy | None:
         return None
     if isinstance(record, BookAdopted) or (isinstance(record, Due) and record.kind == "phase-end"):
         return "policy-changed"
-    if isinstance(record, Due):
-        return None
     restricted = case.open.stage == "restricted"
     falls = policy.below.measures == "lift" if restricted else policy.below.pending == "cancel"
     return "fell-below" if falls else None

@@ -50,15 +50,17 @@ class Decider:
         time: What moves T: ticks, or the records' own instants.
     """
 
+    bands: dict[bytes, Band]
+    """Of each row, from the first book on."""
+    asleep: dict[str, Band]
+    """Of each platform the band of an account that nobody watches, from the first book on."""
+
     def __init__(self, partition: int, view: View, time: Time) -> None:
         self.time = time
         self.T = BEFORE_TIME
         self.book: PolicyBook | None = None
         self.root = 0
         self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0))
-        self.bands: dict[bytes, Band] = {}
-        self.asleep: dict[str, Band] = {}
-        """Of each platform the band of an account that nobody watches."""
         self.open_duties = 0
         """How many rows have an obligation that is open."""
         self.agenda = Agenda(self.keys)
@@ -176,24 +178,20 @@ class Decider:
             raise InvariantBroken("a decision before any policy book")
         key = key_text.encode()
         packed = self._get(key)
-        is_due = isinstance(record, Due)
-        if packed is None and is_due:
-            return
         row = unpack(packed) if packed is not None else None
         decision = decide(row, record, self.book, self.T)
         policy = self.book.policies.get(record.platform)
-        shown = not decision.changed and self._shows_another_stage(policy, decision.row, record)
+        shown = decision.changed or self._shows_another_stage(policy, decision.row, record)
         if decision.changed:
             self._put(key, packed, decision.row)
             self.open_duties += _has_duty(decision.row) - _has_duty(row)
-        if decision.changed or shown:
+        if shown:
             self._statuses.append((key_text, decision.row, self.T, self.book))
         effective_at = record.due if isinstance(record, Due) else self.T
-        if decision.changed or is_due:
-            self.agenda.plan(self.book, key, decision.row, effective_at)
+        self.agenda.plan(self.book, key, decision.row, effective_at)
         if policy is not None and decision.row is not None:
             self.bands[key] = band_of(policy, decision.row)
-        if not decision.changed and not decision.said and not shown:
+        if not shown and not decision.said:
             return
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
         common |= {"decided_at": text(self.T), "effective_at": text(effective_at), "cause": cause_of(record)}
@@ -203,7 +201,7 @@ class Decider:
             self.publish.setdefault(topic, []).append((key, value))
             outputs.append(raw(value))
         before = row_hash(key, packed).hex() if packed is not None else None
-        after = {"after": decision.row} if decision.changed or shown else {}
+        after = {"after": decision.row} if shown else {}
         self.note(key_text, cause, list(decision.reasons), before=before, outputs=outputs, **after)
 
     @staticmethod

@@ -131,9 +131,9 @@ class Fold:
         return self.time == "clock" and self.T == BEFORE_TIME
 
     @property
-    def _is_adopting(self) -> bool:
-        """Whether the unfinished record is a book that is adopted already, and rows are still to be looked at."""
-        return self._unfinished is not None and self._unfinished.due is None
+    def _adopted_upto(self) -> str | None:
+        """The last key that was looked at where a book is adopted already, and unfinished; else None."""
+        return self._unfinished.key if self._unfinished is not None and self._unfinished.due is None else None
 
     @property
     def has_decisions(self) -> bool:
@@ -165,19 +165,18 @@ class Fold:
         if records and records[0].offset < self.positions[topic]:
             raise InvariantBroken(f"records of {topic} from before its position {self.positions[topic]}")
         self._refuse_another(topic, records)
-        if topic == topics.BOOKS and self.has_decisions and self._unfinished is None:
+        if topic == topics.BOOKS and self.has_decisions:
             yield self._cut(None)  # an entry's decisions are under one book
         first = index = 0
         while (index := self._next_awake(topic, records, index)) < len(records):
-            before = len(self.decider.decisions)
             for cursor in self._decide_record(topic, records, index):
                 if self.decider.bytes > FULL_BYTES:
                     self._close_run(topic, records[first:index], records[index].offset)
-                    first, before = index, 0
+                    first = index
                     yield self._cut(cursor)
             self._unfinished = None
             index += 1
-            woke = self._each_wake and len(self.decider.decisions) > before
+            woke = self._each_wake and self.has_decisions
             if woke or self.decider.bytes > FULL_BYTES or self._book_bytes:
                 self._close_run(
                     topic, records[first:index], end if index == len(records) else records[index].offset
@@ -292,7 +291,7 @@ class Fold:
         """Decide one record whole; yield after each of its decisions how far it came."""
         record = records[index]
         decider, offset = self.decider, record.offset
-        if decider.agenda.next_at <= decider.T and not self._is_adopting:
+        if self._adopted_upto is None:
             yield from decider.advance(decider.T, topic, offset)
         try:
             value = self._read_before(records, index) or self._decode(topic, record)
@@ -342,7 +341,7 @@ class Fold:
     def _adopt(self, record: Any, published: PolicyBookPublished) -> Iterator[Cursor]:
         """Decide by a new book: first that, then again for every row."""
         cause = {"topic": topics.BOOKS, "offset": record.offset, "book": published.hash}
-        done = self._unfinished.key if self._unfinished is not None and self._is_adopting else None
+        done = self._adopted_upto
         if done is None:
             if self.book is not None and self.book.hash == published.hash:
                 return

@@ -32,21 +32,19 @@ def covers(policy: Policy, phase: Phase, row: Row) -> bool:
     return sum(share for subject, share in profile.subjects if subject in listed) >= scope.min_subject_share
 
 
-def phases_in_force(policy: Policy | None, *instants: int) -> tuple[Phase, ...]:
+def phases_in_force(policy: Policy, *instants: int) -> tuple[Phase, ...]:
     """Return the phases in force at every one of the instants, thresholds rising.
 
-    None (a platform that the book does not know any more) and a disabled policy have none.
+    A disabled policy has none.
     """
-    if policy is None or not policy.enabled:
+    if not policy.enabled:
         return ()
     first, last = min(instants), max(instants)
     return tuple([phase for phase in policy.phases if phase.in_force(first) and phase.in_force(last)])
 
 
-def covering(policy: Policy | None, row: Row, *instants: int) -> tuple[Phase, ...]:
+def covering(policy: Policy, row: Row, *instants: int) -> tuple[Phase, ...]:
     """Return the phases in force at every one of the instants that cover the account."""
-    if policy is None:
-        return ()
     return tuple([phase for phase in phases_in_force(policy, *instants) if covers(policy, phase, row)])
 
 

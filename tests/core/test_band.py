@@ -103,7 +103,7 @@ def test_an_account_that_nobody_watches_sleeps_below_the_watch_floor_for_good():
 def test_an_account_of_which_only_facts_are_known_wakes_at_any_count():
     band = band_of(policy_of(), row_of(followers=-1))
     assert band is AWAKE
-    assert not band.lo <= 0 <= band.hi
+    assert not any(band.lo <= followers <= band.hi for followers in (0, 1, HIGHEST))
 
 
 def test_a_watched_account_gives_one_sample_for_each_utc_day():

@@ -39,6 +39,7 @@ def test_reminders_lie_strictly_after_the_notice_earliest_first():
     assert reminders_of(grace, day(10), day(0)) == ((day(7), 3), (day(9), 1))
     assert reminders_of(grace, day(10), day(0) - 1) == ((day(0), 10), (day(7), 3), (day(9), 1))
     assert reminders_of(grace, day(10), day(9)) == ()
+    assert reminders_of(None, day(10), day(0)) == ()
 
 
 def test_of_a_grace_the_next_reminder_and_the_deadline_are_due():
@@ -74,6 +75,15 @@ def test_while_an_obligation_is_open_no_dwell_ends():
     assert named(dues_of(policy, row_of(obligation=obligation_of()))) == [(day(10), "deadline")]
 
 
+def test_a_dwell_ends_only_under_a_policy_that_asks_for_one_and_of_phases_reached():
+    ahead = row_of(observed_at=day(9))
+    assert named(dues_of(policy_of(), ahead)) == named(dues_of(None, ahead)) == []
+    dwell = policy_of(
+        confirm={"dwell_days": 2}, phase=[phase_tables(), phase_tables(id="p2", threshold=1001)]
+    )
+    assert named(dues_of(dwell, ahead)) == [(day(11), "dwell-end")]
+
+
 def test_dues_sort_by_instant_platform_account_and_kind():
     dues = [
         Due(2, "a", "a", 0),
@@ -97,4 +107,6 @@ def test_phases_begin_and_end_once_for_a_platform_and_not_in_a_disabled_policy()
         (day(-100), "phase-begin"),
         (day(2), "phase-end"),
     ]
-    assert phase_bounds([policy_of(enabled=False)]) == []
+    disabled = policy_of(enabled=False)
+    assert phase_bounds([disabled]) == []
+    assert phase_bounds([disabled, policy]) == phase_bounds([policy])

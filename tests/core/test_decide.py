@@ -52,6 +52,8 @@ AT_900 = row_of(followers=900, observed_at=day(4.5))
         (row_of(followers=-1, observed_at=0), count_of(0, AT), "count-recorded"),
         (AT_900, count_of(899, day(4.5)), "quiet"),
         (AT_900, count_of(901, day(4.9)), "quiet"),
+        (AT_900, count_of(800, day(4.9)), "quiet"),
+        (AT_900, count_of(999, day(4.9)), "quiet"),
         (AT_900, count_of(901, day(5)), "count-recorded"),  # the daily sample
         (AT_900, count_of(799, day(4.5)), "count-recorded"),
         (AT_900, count_of(1000, day(4.5)), "count-recorded"),
@@ -72,6 +74,12 @@ def test_a_count_is_taken_or_not_and_says_why(row, count, code):
     if not taken:
         assert decision.row == row
         assert not decision.said
+
+
+def test_a_count_of_a_platform_that_the_book_does_not_know_changes_nothing():
+    book = book_of(policy_tables(platform="bilibili"))
+    for row in (None, row_of(), row_of(followers=10, observed_at=AT - 40 * DAY)):
+        assert decide(row, count_of(2000, AT), book, AT) == (row, False, (), ())
 
 
 def test_a_count_keeps_since_when_each_threshold_is_reached():

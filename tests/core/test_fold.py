@@ -87,6 +87,7 @@ def test_a_tick_decides_what_fell_due_before_it_at_its_own_instant():
         (day(5), day(5), 0, day(1)),
         (day(5), None, 0, day(5)),
         (day(0), day(0), 1, day(1)),
+        (day(5), 0, 1, day(1)),
     ],
 )
 def test_a_tick_moves_time_to_the_earlier_of_its_two_clocks_and_only_if_the_broker_stamped_it(

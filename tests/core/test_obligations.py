@@ -173,6 +173,63 @@ def test_an_extension_of_a_stopped_clock_adds_to_what_is_left_and_plans_no_remin
     assert case.open.deadline_at == day(5 + 8)
 
 
+def test_what_a_clock_that_goes_on_says_names_what_was_left_and_what_was_added():
+    for deadline_at, codes in (
+        (day(4) + 1_500_000, [("time-left", 1), ("at-least-min-days", 3)]),
+        (day(7), [("time-left", 3 * 86_400)]),
+    ):
+        case = case_in("grace")
+        case.set(obligation=stopped("held", deadline_at=deadline_at))
+        obligations.release(case, "held", BECAUSE)
+        (said,) = case.said
+        assert said.reasons[0] == BECAUSE
+        named = [(one["code"], one.get("left_s", one.get("min_days"))) for one in said.reasons[1:]]
+        assert named == codes
+
+
+def test_a_clock_goes_on_by_the_rules_of_its_own_phase_and_of_none_where_a_book_dropped_it():
+    phases = [phase_tables(grace={"min_days": 9}), phase_tables(id="p2", threshold=5, grace={"min_days": 5})]
+    for phase, left in (("p1", 9), ("p2", 5), ("gone", 2)):
+        policy = policy_of(phase=phases)
+        case = Case(
+            row_of(obligation=stopped("held", phase=phase, deadline_at=day(6))), policy, day(5), day(5)
+        )
+        obligations.release(case, "held", BECAUSE)
+        assert case.open.deadline_at == day(5 + left)
+        obligations.extend(case, day(30), "case-7")
+        assert (case.open.deadline_at, case.open.reminders) == (day(30), ())
+
+
+def test_a_reason_for_which_the_clock_stands_already_is_only_named():
+    case = case_in("stopped")
+    row = case.row
+    obligations.stop(case, "agreed", BECAUSE)
+    assert (case.row, case.said) == (row, [])
+    assert case.reasons == [BECAUSE, reason("clock-stopped", by="agreed")]
+
+
+def test_one_of_several_reasons_that_comes_or_goes_names_the_first_that_stays():
+    case = case_in("stopped")
+    obligations.stop(case, "held", BECAUSE)
+    assert case.reasons == [BECAUSE, reason("clock-stopped", by="agreed")]
+    obligations.release(case, "agreed", BECAUSE)
+    assert case.reasons[2:] == [reason("clock-stopped", by="held")]
+
+
+def test_a_stopped_clock_without_its_instant_is_our_bug():
+    case = case_in("stopped")
+    case.set(obligation=stopped("agreed", stopped_at=None))
+    with pytest.raises(InvariantBroken, match="instant"):
+        obligations.release(case, "agreed", BECAUSE)
+
+
+def test_a_restriction_remembers_nothing_of_the_clock():
+    case = case_in("grace")
+    case.set(obligation=stopped("held", reminders=((day(9), 1),)))
+    obligations.impose(case, "declined", (BECAUSE,))
+    assert case.open == obligation_of(stage="restricted", measures=POLICY.measures.impose)
+
+
 @pytest.mark.parametrize(("answer", "why"), [(None, "no-reply"), ("decline", "declined")])
 def test_silence_and_refusal_are_told_apart(answer, why):
     case = case_in("grace")

@@ -86,9 +86,8 @@ def test_a_jump_asks_for_phases_in_force_at_both_of_its_ends():
     assert not covering(policy, row_of(), day(1), day(3))
 
 
-def test_a_disabled_policy_and_a_platform_without_one_have_no_phase_in_force():
+def test_a_disabled_policy_has_no_phase_in_force():
     assert phases_in_force(policy_of(enabled=False), START) == ()
-    assert phases_in_force(None, START) == ()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +143,8 @@ def test_a_dwell_counts_from_the_first_count_that_reached_the_phase_to_its_very_
 
 def test_a_line_without_a_history_is_reached_since_the_last_count():
     policy = policy_of(confirm={"dwell_days": 2})
-    assert reached_since(row_of(sides=((500, ">=", day(-9)),)), policy.phases[0]) == START
+    sides = ((500, ">=", day(-9)), (THRESHOLD, ">", day(-8)))
+    assert reached_since(row_of(sides=sides), policy.phases[0]) == START
 
 
 def test_with_a_dwell_a_lower_phase_may_be_named_while_a_higher_one_is_confirming():

@@ -9,6 +9,7 @@ from schemas import topics
 from schemas.digest import digest_of
 from schemas.errors import InvariantBroken
 from schemas.instant import text
+from schemas.records import Records
 from streams.core.decider import BEFORE_TIME
 from streams.core.fold import Fold
 
@@ -32,11 +33,13 @@ def sizes(works):
 def test_a_fold_cuts_no_entry_by_itself_while_it_is_not_full():
     fold, stream = Fold(0, {}, "clock"), three()
     taken = {topic: [raw for of, raw in stream.records if of == topic] for topic in topics.INPUTS}
-    assert list(fold.take(topics.CLOCK, taken[topics.CLOCK], 1)) == []
+    assert list(fold.take(topics.CLOCK, Records.of(taken[topics.CLOCK]), 1)) == []
     assert (fold.next_entry, fold.has_decisions, fold.has_work) == (0, False, True)
-    works = list(fold.take(topics.BOOKS, taken[topics.BOOKS], 1))  # a book stands in an entry of its own
+    works = list(
+        fold.take(topics.BOOKS, Records.of(taken[topics.BOOKS]), 1)
+    )  # a book stands in an entry of its own
     assert sizes(works) == [1]
-    assert list(fold.take(topics.COUNTS, taken[topics.COUNTS], 3)) == []
+    assert list(fold.take(topics.COUNTS, Records.of(taken[topics.COUNTS]), 3)) == []
     assert sizes([fold.cut()]) == [3]
 
 
@@ -208,5 +211,5 @@ def test_while_a_record_is_unfinished_nothing_else_is_taken(way):
         "no record of another": (topics.FACTS, []),
     }
     with pytest.raises(InvariantBroken, match="unfinished"):
-        list(fold.take(*asked[way], 9))
-    list(fold.take(topics.CLOCK, ticks[1:], 3))
+        list(fold.take(asked[way][0], Records.of(asked[way][1]), 9))
+    list(fold.take(topics.CLOCK, Records.of(ticks[1:]), 3))

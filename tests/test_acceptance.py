@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from beside import of_shared
 
 ROOT = Path(__file__).parent.parent
-ACCEPTANCE = ROOT.parent / "shared" / "acceptance"
 
 pytestmark = pytest.mark.shared
 
@@ -20,13 +20,7 @@ pytestmark = pytest.mark.shared
 @pytest.fixture(scope="module")
 def compare():
     """The script that runs all cases and says which of them do not hold."""
-    script = ACCEPTANCE / "compare.py"
-    if not script.is_file():
-        missing = f"no acceptance cases at {ACCEPTANCE}: put the shared papers beside the repository"
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return script
+    return of_shared("acceptance", "compare.py")
 
 
 @pytest.mark.parametrize("partitions", [(), ("--partitions", "3")], ids=["as told", "on three partitions"])

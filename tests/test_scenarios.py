@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
+from beside import of_shared
 from scenario_run import Telling, book_of, differences, run
 from scenario_script import Scenario, read_scenario
 from test_worlds import first_difference
@@ -24,11 +25,18 @@ from streams.core import obligations
 from streams.verify import verify
 
 HERE = Path(__file__).parent / "scenarios"
-CONTRACT = Path(__file__).parents[2] / "shared" / "contract.md"
 FILES = sorted(HERE.glob("*.toml"))
 NOT_OF_SECTION_3 = "## Beside section 3"
 Outputs = dict[tuple[str, str], list[dict[str, Any]]]
-by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def by_name(files: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("file", files, ids=lambda file: file.stem)
+
+
+DECIDED = [file for file in FILES if not read_scenario(file).refused]
+OF_ONE_BOOK = [file for file in DECIDED if not read_scenario(file).books]
+"""The oracle knows one."""
 
 
 class Told(NamedTuple):
@@ -67,7 +75,7 @@ def law() -> dict[str, str]:
 # Each scenario ---------------------------------------------------------------------------------------
 
 
-@by_name
+@by_name(FILES)
 def test_it_is_decided_as_the_scenario_says(file: Path) -> None:
     scenario = read_scenario(file)
     if scenario.refused:
@@ -92,36 +100,28 @@ def without_place(telling: Telling) -> Outputs:
     return found
 
 
-@by_name
+@by_name(DECIDED)
 def test_its_journals_are_derived_again(file: Path) -> None:
-    if read_scenario(file).refused:
-        pytest.skip("nothing is decided")
     for telling in (told(file).one, told(file).three):
         verify(telling.entries)
 
 
-@by_name
+@by_name(DECIDED)
 def test_three_partitions_decide_the_same(file: Path) -> None:
-    if read_scenario(file).refused:
-        pytest.skip("nothing is decided")
     assert without_place(told(file).one) == without_place(told(file).three)
 
 
-@by_name
+@by_name(DECIDED)
 def test_the_topics_get_what_the_journal_holds(file: Path) -> None:
-    if read_scenario(file).refused:
-        pytest.skip("nothing is decided")
     one = told(file).one
     outputs = [output for decision in one.decided for output in decision.outputs]
     left = [record for topic in topics.OUTPUTS for record in one.files[topic]]
     assert sorted(left, key=lambda record: record["id"]) == sorted(outputs, key=lambda record: record["id"])
 
 
-@by_name
+@by_name(OF_ONE_BOOK)
 def test_the_oracle_is_of_the_same_opinion(file: Path, tmp_path: Path) -> None:
     scenario = read_scenario(file)
-    if scenario.refused or scenario.books:
-        pytest.skip("the oracle refuses nothing, and knows one book")
     world = World(0, scenario.policies, scenario.lines, scenario.until)
     assert first_difference(world, tmp_path) == ""
 
@@ -142,9 +142,7 @@ def test_every_transition_of_an_obligation_is_reached_by_a_scenario() -> None:
 
 @pytest.mark.shared
 def test_the_law_of_the_scenarios_is_section_3_of_the_contract_and_leaves_nothing_out() -> None:
-    if not CONTRACT.exists():
-        pytest.skip(f"{CONTRACT} is missing: the contract stands beside the project")
-    contract = CONTRACT.read_text("utf-8")
+    contract = of_shared("contract.md").read_text("utf-8")
     section = contract.split("## 3. Stages\n")[1].split("\n## 4.")[0]
     text = (HERE / "LAW.md").read_text("utf-8").partition(NOT_OF_SECTION_3)
     of_section, beside = (

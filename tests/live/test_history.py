@@ -2,12 +2,12 @@
 
 import gzip
 import json
-import os
 from collections import Counter
 from operator import itemgetter
 
 import pytest
-from harness import ROOT, Cluster, nameplate, replayed
+from beside import of_shared
+from harness import Cluster, nameplate, replayed
 
 from schemas import topics
 from schemas.partitioner import partition_of
@@ -121,13 +121,7 @@ SAID = {
 @pytest.fixture(scope="module")
 def history():
     """Return the file's lines as replay lines, the event named by file and line."""
-    path = ROOT.parent / "shared" / "data" / FILE
-    if not path.exists():
-        missing = f"{path} is not there: the histories lie beside the project"
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with gzip.open(path, "rt", encoding="utf-8") as file:
+    with gzip.open(of_shared("data", FILE), "rt", encoding="utf-8") as file:
         return [
             {"topic": topics.COUNTS, "value": {"event_id": f"{FILE}:{number}", **json.loads(line)}}
             for number, line in enumerate(file, 1)

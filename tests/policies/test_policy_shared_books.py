@@ -1,14 +1,13 @@
 """The books of the acceptance cases, which stand beside the project and are never copied into it."""
 
-import os
 from pathlib import Path
 
 import pytest
+from beside import of_shared
 
 from schemas.errors import PolicyError
 from streams.policies.load import load_book
 
-BOOKS = Path(__file__).parents[3] / "shared" / "acceptance" / "books"
 REFUSED = {
     "bad-key": "weibo.toml:11: confirm.dwell_weeks is no key of confirm",
     "bad-empty-subjects": "weibo.toml:38: phase.p1.subjects is empty",
@@ -19,11 +18,7 @@ pytestmark = pytest.mark.shared
 
 @pytest.fixture
 def books() -> list[Path]:
-    if BOOKS.is_dir():
-        return sorted(BOOKS.iterdir())
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{BOOKS} is not there; continuous integration must have it")
-    return pytest.skip(f"{BOOKS} is not there")
+    return sorted(of_shared("acceptance", "books").iterdir())
 
 
 def test_books_load_or_are_refused_as_the_cases_say(books: list[Path]) -> None:

@@ -1,15 +1,14 @@
 """What the policy files cite is in the policy catalogue, which stands beside the project."""
 
-import os
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+from beside import of_shared
 
 from streams.policies.load import shipped_book_dir
 
-FACTS = Path(__file__).parents[3] / "shared" / "facts" / "policies.md"
 FILES = sorted(shipped_book_dir().parent.glob("*/*.toml"))
 S_NUMBER = re.compile(r"\bS\d{1,2}\b", re.ASCII)
 
@@ -18,11 +17,7 @@ pytestmark = pytest.mark.shared
 
 @pytest.fixture(scope="module")
 def catalogue() -> str:
-    if FACTS.is_file():
-        return FACTS.read_text("utf-8")
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(f"{FACTS} is not there; continuous integration must have it")
-    return pytest.skip(f"{FACTS} is not there")
+    return of_shared("facts", "policies.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

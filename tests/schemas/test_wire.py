@@ -3,9 +3,9 @@
 import json
 import tomllib
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
+from beside import of_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -23,7 +23,6 @@ COUNT = {"event_id": "e", "platform": "weibo", "account_id": "acc-a", "followers
 FACT = {"event_id": "e", "platform": "weibo", "account_id": "acc-a", "occurred_at": AT}
 PROFILE = {**FACT, "type": "profile-changed"}
 RULING = {**FACT, "type": "adjudication-made", "reason_code": "r"}
-CASES = Path(__file__).parents[3] / "shared" / "acceptance" / "cases"
 
 
 def code(topic, value, key=KEY, platforms=PLATFORMS, latest=instant.FOREVER):
@@ -322,12 +321,12 @@ def test_a_dead_letter_of_a_null_is_one_of_no_bytes():
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not CASES.exists(), reason="the acceptance cases are not beside the project")
 @pytest.mark.parametrize("case", ["096-dead-facts", "099-dead-letters-do-not-move-time"])
 def test_the_dead_letters_of_the_acceptance_cases(case):
-    expected = tomllib.loads((CASES / case / "case.toml").read_text())["dead"]
+    folder = of_shared("acceptance", "cases", case)
+    expected = tomllib.loads((folder / "case.toml").read_text())["dead"]
     found = []
-    for text in (CASES / case / "input.jsonl").read_text().splitlines():
+    for text in (folder / "input.jsonl").read_text().splitlines():
         line = json.loads(text)
         value = line["value"]
         key = line.get("key", f"{value['platform']}:{value['account_id']}").encode()

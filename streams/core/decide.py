@@ -55,7 +55,7 @@ class BookAdopted(NamedTuple):
 Input = FollowerCountChanged | Fact | Due | BookAdopted
 
 SHORT_ID_DIGITS = 32
-CHANGES_OF_POLICY = ("phase-ended", "phase-began", "book-adopted")
+CHANGES_OF_POLICY = ("phase-ended", "book-adopted")
 
 
 class Decision(NamedTuple):

@@ -191,8 +191,8 @@ class Decider:
         self.agenda.plan(self.book, key, decision.row, effective_at)
         if policy is not None and decision.row is not None:
             self.bands[key] = band_of(policy, decision.row)
-        if not shown and not decision.said:
-            return
+        if not shown:
+            return  # nothing was said, either: whatever says something changes its row
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
         common |= {"decided_at": text(self.T), "effective_at": text(effective_at), "cause": cause_of(record)}
         outputs = []
@@ -201,8 +201,8 @@ class Decider:
             self.publish.setdefault(topic, []).append((key, value))
             outputs.append(raw(value))
         before = row_hash(key, packed).hex() if packed is not None else None
-        after = {"after": decision.row} if shown else {}
-        self.note(key_text, cause, list(decision.reasons), before=before, outputs=outputs, **after)
+        reasons = list(decision.reasons)
+        self.note(key_text, cause, reasons, before=before, outputs=outputs, after=decision.row)
 
     @staticmethod
     def _shows_another_stage(policy: Policy | None, row: Row | None, record: Input) -> bool:
@@ -279,6 +279,8 @@ def _has_duty(row: Row | None) -> bool:
 
 
 def _due_of(cursor: Cursor | None) -> Due | None:
-    if cursor is None or cursor.due is None or cursor.key is None or cursor.kind is None:
-        return None
-    return Due(parse(cursor.due), *place_of(cursor.key.encode()), KINDS.index(cursor.kind))
+    match cursor:
+        case Cursor(due=str(due), key=str(key), kind=str(kind)):
+            return Due(parse(due), *place_of(key.encode()), KINDS.index(kind))
+        case _:
+            return None

@@ -345,11 +345,10 @@ class Fold:
         if done is None:
             if self.book is not None and self.book.hash == published.hash:
                 return
-            before = self.decider.bytes
             self.decider.adopt(book_from_tables(published.book), cause)
             # The book stands in the entry whole, and an entry may be larger by its one book.
-            self._book_bytes = self.decider.bytes - before
-            self.decider.bytes = before
+            self._book_bytes = len(self.decider.decisions[-1])
+            self.decider.bytes -= self._book_bytes
         yield from self.decider.look_again(cause, done)
 
 

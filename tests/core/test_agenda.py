@@ -169,6 +169,43 @@ def test_a_due_that_was_planned_anew_does_not_come_twice():
     assert agenda.pop(LAST) is None
 
 
+def test_made_anew_where_a_record_stopped_it_holds_what_comes_after_that_place():
+    phases = [
+        phase_tables(until=text(day(5))),
+        phase_tables(id="p2", threshold=900, **{"from": text(day(5)), "until": text(day(8))}),
+    ]
+    book = book_of(policy_tables(phase=phases, confirm={"dwell_days": 2}))
+    rows = {key: row_of(observed_at=day(3), sides=((900, ">=", day(3)),)) for key in KEYS[:2]}
+    rows[b"weibo:acc-c"] = row_of(waived=True, waived_until=day(6))
+    rows[b"weibo:acc-d"] = row_of(obligation=obligation_of(deadline_at=day(5.5)))
+    agenda = Agenda(lambda: list(rows))
+
+    def popped(until):
+        found = []
+        while (due := agenda.pop(until)) is not None:
+            found.append(((due.due - day(0)) / (day(1) - day(0)), due.account_id, due.kind))
+        return found
+
+    agenda.rebuild(book, rows.items(), day(9), Due(day(5), PLATFORM, "acc-a", KINDS.index("phase-end")))
+    assert agenda.next_at == day(5)
+    assert popped(day(7)) == [
+        (5, "acc-a", "phase-begin"),  # its dwell was looked at with the end of the phase
+        (5, "acc-b", "phase-end"),
+        (5, "acc-b", "phase-begin"),
+        (5, "acc-b", "dwell-end"),
+        (5, "acc-c", "phase-end"),
+        (5, "acc-c", "phase-begin"),
+        (5, "acc-d", "phase-end"),
+        (5, "acc-d", "phase-begin"),
+        (5.5, "acc-d", "deadline"),
+        (6, "acc-c", "waiver-end"),
+    ]
+    assert agenda.next_at == day(8)
+    agenda.rebuild(book, rows.items(), day(5), None)
+    assert popped(day(5)) == []
+    assert popped(day(7)) == [(5.5, "acc-d", "deadline"), (6, "acc-c", "waiver-end")]
+
+
 def test_an_account_that_is_forgotten_has_nothing_due():
     book = book_of()
     view = {KEYS[0]: row_of(obligation=obligation_of())}

@@ -33,6 +33,12 @@ def test_a_record_says_and_leaves(row, record, said, stage):
     assert all(reason["code"] in REASONS for reason in decision.reasons)
 
 
+def test_whatever_says_something_changes_the_row():
+    for row, record, _, _ in SAID:
+        decision = decide(row, record, BOOK, AT)
+        assert decision.changed or not decision.said
+
+
 def test_to_decide_twice_is_to_decide_the_same():
     for row, record, _, _ in SAID:
         assert decide(row, record, BOOK, AT) == decide(row, record, BOOK, AT)

@@ -5,6 +5,7 @@ import pytest
 from builders import (
     OTHER_PLATFORM,
     Stream,
+    book_of,
     count_of,
     day,
     display_said,
@@ -18,6 +19,7 @@ from builders import (
 from driving import Partition, begun
 
 from schemas import topics
+from schemas.account import pack, row_hash, row_of_json
 from schemas.errors import InvariantBroken
 from schemas.instant import text
 from schemas.reasons import reason
@@ -32,6 +34,7 @@ def test_before_any_book_nothing_can_be_decided_and_nobody_is_watched():
     with pytest.raises(InvariantBroken, match="before any policy book"):
         decider.decide(key_of(), count_of(), {})
     assert decider.status_now(key_of().encode(), 5) == (key_of().encode(), None)
+    assert decider.open_duties == 0
 
 
 def test_a_status_can_be_written_again_as_the_row_is_now():
@@ -86,6 +89,38 @@ def test_a_row_that_changed_since_the_last_entry_is_there_once_and_a_forgotten_o
     stream.add(count_of(9, day(60), account_id="acc-b"))
     partition.take(stream.records)
     assert partition.fold.decider.keys() == [b"weibo:acc-a"]
+
+
+def test_the_duties_that_are_open_are_counted():
+    stream = begun()
+    stream.add(*(count_of(account_id=f"acc-{letter}") for letter in "abc"), count_of(900, account_id="acc-d"))
+    partition = Partition("clock").take(stream.records)
+    assert partition.fold.decider.open_duties == 3
+    stream.add(display_said(True, account_id="acc-a"), count_of(0, account_id="acc-b"))
+    assert partition.take(stream.records).cut().fold.decider.open_duties == 1
+    resumed = Partition.resumed(partition.stands[-1], "clock", {book_of().hash: book_of()})
+    assert resumed.fold.decider.open_duties == 1
+
+
+def test_the_root_is_the_sum_of_the_rows_to_the_256th_power_of_two():
+    roots = []
+    for number in range(1, 6):
+        stream = begun()
+        stream.add(*(count_of(account_id=f"acc-{letter}") for letter in "abcde"[:number]))
+        partition = Partition("clock").take(stream.records).cut()
+        leaves = [int.from_bytes(row_hash(key, packed)) for key, packed in partition.rows.items()]
+        assert partition.fold.decider.root == sum(leaves) % 2**256
+        roots.append(partition.fold.decider.root)
+    assert max(roots) >= 2**255
+
+
+def test_a_decision_names_the_row_before_it():
+    stream = begun()
+    stream.add(count_of(900), count_of(1000, event_id="e2"))
+    first, second = Partition("clock").take(stream.records).cut().read[-2:]
+    assert first["before"] is None
+    before = pack(row_of_json(first["after"]))
+    assert second["before"] == row_hash(key_of().encode(), before).hex()
 
 
 def test_what_is_settled_is_kept_in_the_view_alone():

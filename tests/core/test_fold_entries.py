@@ -1,8 +1,7 @@
 """What stands in an entry, when one is cut, and how a new owner goes on from it."""
 
-import msgspec
 import pytest
-from builders import Stream, book_of, count_of, day, key_of, phase_tables, policy_tables
+from builders import Stream, book_of, count_of, day, display_said, key_of, phase_tables, policy_tables
 from driving import TINY, Partition, begun, entries_of
 
 from schemas import topics
@@ -39,7 +38,8 @@ def test_a_fold_cuts_no_entry_by_itself_while_it_is_not_full():
         fold.take(topics.BOOKS, Records.of(taken[topics.BOOKS]), 1)
     )  # a book stands in an entry of its own
     assert sizes(works) == [1]
-    assert list(fold.take(topics.COUNTS, Records.of(taken[topics.COUNTS]), 3)) == []
+    for start, end in ((0, 2), (2, 3)):
+        assert list(fold.take(topics.COUNTS, Records.of(taken[topics.COUNTS][start:end]), end)) == []
     assert sizes([fold.cut()]) == [3]
 
 
@@ -99,6 +99,17 @@ def test_what_was_decided_under_a_book_stands_in_no_entry_of_the_next_one():
     ]
 
 
+def test_the_size_of_a_book_does_not_make_an_entry_full():
+    stream = three()
+    stream.book(policy_tables(version="2", phase=[phase_tables(threshold=5000)]))
+    whole = Partition("clock").take(stream.records).cut().works[-1].decisions
+    of_rows = sum(map(len, whole[1:]))
+    for full, cuts in ((of_rows, [1, 4]), (of_rows - len(whole[-1]) - 1, [1, 3, 1])):
+        with entries_of(full):
+            found = Partition("clock").take(stream.records).cut()
+        assert [len(work.decisions) for work in found.works if work.book != book_of().hash] == cuts[1:]
+
+
 def test_nothing_taken_makes_no_entry_and_a_quiet_run_one_without_decisions():
     stream = three()
     partition = Partition("clock").take(stream.records).cut()
@@ -118,6 +129,8 @@ def test_nothing_taken_makes_no_entry_and_a_quiet_run_one_without_decisions():
 
 def test_the_runs_of_an_entry_name_every_record_and_only_ticks_with_their_time():
     stream = three()
+    for at in (day(1), day(10), day(11)):
+        stream.tick(at)
     with entries_of(TINY):
         works = Partition("clock").take(stream.records).cut().works
     found = {topic: [raw for of, raw in stream.records if of == topic] for topic in topics.INPUTS}
@@ -173,12 +186,13 @@ def test_what_an_entry_left_due_fires_before_any_record_also_a_quiet_one():
     partition = Partition("clock").take(three().records).cut()
     stand = partition.stands[-1]
     late = stand._replace(work=stand.work._replace(T=text(day(20))))
-    stream = three()
-    stream.add(count_of(10, day(20), account_id="acc-z"))
-    resumed = Partition.resumed(late, "clock", {book_of().hash: book_of()}).take(stream.records).cut()
-    assert [out for out in resumed.said if out[1] == "grace-ended"] == [
-        (name["account_id"], "grace-ended") for name in NAMES
-    ]
+    quiet, display = count_of(10, day(20), account_id="acc-z"), display_said(True, day(20), **NAMES[0])
+    for record in (quiet, display):
+        stream = three()
+        stream.add(record)
+        resumed = Partition.resumed(late, "clock", {book_of().hash: book_of()}).take(stream.records).cut()
+        imposed = [(name["account_id"], "restriction-imposed") for name in NAMES]
+        assert [out for out in resumed.said if out[1] == "restriction-imposed"] == imposed
 
 
 def test_resumed_after_the_last_due_of_a_quiet_record_it_is_finished():
@@ -194,6 +208,18 @@ def test_resumed_after_the_last_due_of_a_quiet_record_it_is_finished():
     assert day(15) == resumed.fold.T
 
 
+def test_resumed_in_the_dues_after_an_adoption_nobody_is_looked_at_again():
+    stream = begun("clock", policy_tables(phase=[phase_tables(threshold=1200)]))
+    stream.add(count_of(1000, day(-9)), count_of(1000, **NAMES[1]))  # long enough ago, and just now
+    at_once = phase_tables(grace={"deadline": text(day(0)), "min_days": 0})
+    book = stream.book(policy_tables(phase=[at_once], confirm={"dwell_days": 2}))
+    with entries_of(TINY):
+        stopped = Partition("clock").take(stream.records).cut()
+    last = next(stand for stand in stopped.stands if stand.work.after and stand.work.after.kind == "deadline")
+    resumed = Partition.resumed(last, "clock", {book.hash: book}).take(stream.records).cut()
+    assert (resumed.decisions, resumed.fold.unfinished) == ([], None)
+
+
 @pytest.mark.parametrize("way", ["another topic", "no record", "a later record", "no record of another"])
 def test_while_a_record_is_unfinished_nothing_else_is_taken(way):
     stream = three()
@@ -205,7 +231,7 @@ def test_while_a_record_is_unfinished_nothing_else_is_taken(way):
     fold = Partition.resumed(stand, "clock", {book_of().hash: book_of()}).fold
     ticks = [raw for topic, raw in stream.records if topic == topics.CLOCK]
     asked = {
-        "another topic": (topics.COUNTS, [msgspec.structs.replace(ticks[1], offset=3)]),
+        "another topic": (topics.FACTS, ticks[1:2]),
         "no record": (topics.CLOCK, []),
         "a later record": (topics.CLOCK, ticks[2:]),
         "no record of another": (topics.FACTS, []),

@@ -5,7 +5,7 @@ decider's door.
 """
 
 import pytest
-from builders import Stream, count_of, day, fact_of, policy_tables
+from builders import Stream, count_of, day, fact_of, key_of, policy_tables
 from driving import Partition, begun
 
 from schemas import topics
@@ -99,6 +99,14 @@ def test_a_count_too_far_ahead_of_the_clock_is_read_and_in_a_file_none_is():
         listening = Listening(time, count_of(900, day(0)))
         assert listening.awake(count_of(10, day(1), **low), count_of(10, day(1) + 1, **low)) == []
         assert len(listening.partition.cut().published.get(topics.DEAD_LETTERS, ())) == letters
+
+
+@pytest.mark.parametrize("first", [10, 900, 1000])
+def test_a_record_that_cannot_be_read_wakes_whoever_it_names(first):
+    listening = Listening("clock", count_of(900, day(0)), count_of(first, day(0)))
+    listening.stream.raw(topics.COUNTS, b"nonsense", key_of())
+    partition = listening.partition.take(listening.stream.records).cut()
+    assert len(partition.published[topics.DEAD_LETTERS]) == 1
 
 
 def test_before_the_first_tick_of_a_clock_nothing_is_decided():

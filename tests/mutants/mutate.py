@@ -1,7 +1,7 @@
 """All mutants of a module: small changes of its code, each of which some test has to notice.
 
 A mutant puts another node into one place of the syntax tree. Left alone are annotations, texts,
-docstrings, decorators, and `assert_never`, which is there for mypy and cannot be reached.
+docstrings, decorators, `__slots__`, and `assert_never`, which is there for mypy and cannot be reached.
 
 operator    what becomes of it
 compare     < to <= and >=, and so for > <= >=; == to !=, `is` to `is not`, `in` to `not in`, and back
@@ -146,6 +146,8 @@ def _others(node: Any, parent: ast.AST, function: ast.FunctionDef | None) -> Fou
         case ast.Break() | ast.Continue():
             yield "swap", ast.Continue() if isinstance(node, ast.Break) else ast.Break()
         case ast.Dict() | ast.Tuple() if function is None and isinstance(parent, ast.Assign | ast.AnnAssign):
+            if "__slots__" in ast.unparse(parent):
+                return
             yield from (("entry", shorter) for shorter in _shorter(node))
         case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
             is_predicate = function is not None and ast.unparse(function.returns or value) == "bool"

@@ -94,4 +94,4 @@ def test_without_a_pace_nothing_waits():
 
 def test_wall_time_has_its_own_pace():
     said = nameplate("worker", "--pace", "2", expect=2)
-    assert "--pace is for --time records" in said
+    assert "--pace is for histories" in said

@@ -282,5 +282,4 @@ def _due_of(cursor: Cursor | None) -> Due | None:
     match cursor:
         case Cursor(due=str(due), key=str(key), kind=str(kind)):
             return Due(parse(due), *place_of(key.encode()), KINDS.index(kind))
-        case _:
-            return None
+    return None

@@ -201,6 +201,7 @@ def test_made_anew_where_a_record_stopped_it_holds_what_comes_after_that_place()
         (6, "acc-c", "waiver-end"),
     ]
     assert agenda.next_at == day(8)
+    assert popped(day(8)) == [(8, f"acc-{letter}", "phase-end") for letter in "abcd"]
     agenda.rebuild(book, rows.items(), day(5), None)
     assert popped(day(5)) == []
     assert popped(day(7)) == [(5.5, "acc-d", "deadline"), (6, "acc-c", "waiver-end")]

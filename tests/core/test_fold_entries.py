@@ -182,17 +182,25 @@ def test_a_new_owner_writes_the_entries_that_the_old_one_would_have_written():
     assert new.take(stream.records).cut().works == old.take(stream.records).cut().works[before:]
 
 
-def test_what_an_entry_left_due_fires_before_any_record_also_a_quiet_one():
+@pytest.mark.parametrize("T", [day(10), day(20)])
+@pytest.mark.parametrize("record", ["a quiet count", "a display", "a book"])
+def test_what_an_entry_left_due_fires_before_any_record(T, record):
     partition = Partition("clock").take(three().records).cut()
     stand = partition.stands[-1]
-    late = stand._replace(work=stand.work._replace(T=text(day(20))))
-    quiet, display = count_of(10, day(20), account_id="acc-z"), display_said(True, day(20), **NAMES[0])
-    for record in (quiet, display):
-        stream = three()
-        stream.add(record)
-        resumed = Partition.resumed(late, "clock", {book_of().hash: book_of()}).take(stream.records).cut()
-        imposed = [(name["account_id"], "restriction-imposed") for name in NAMES]
-        assert [out for out in resumed.said if out[1] == "restriction-imposed"] == imposed
+    late = stand._replace(work=stand.work._replace(T=text(T)))
+    stream = three()
+    match record:
+        case "a quiet count":
+            stream.add(count_of(10, day(9), account_id="acc-z"))
+        case "a display":
+            stream.add(display_said(True, day(9), **NAMES[0]))
+        case "a book":
+            stream.book(policy_tables(version="2"))
+    resumed = Partition.resumed(late, "clock", {book_of().hash: book_of()}).take(stream.records).cut()
+    imposed = [(name["account_id"], "restriction-imposed") for name in NAMES]
+    assert [out for out in resumed.said if out[1] == "restriction-imposed"] == imposed
+    book_bytes = [len(one) for one in resumed.decisions if b'"tables"' in one]
+    assert [work.book_bytes for work in resumed.works] == (book_bytes or [0])
 
 
 def test_resumed_after_the_last_due_of_a_quiet_record_it_is_finished():
@@ -209,7 +217,7 @@ def test_resumed_after_the_last_due_of_a_quiet_record_it_is_finished():
 
 
 def test_resumed_in_the_dues_after_an_adoption_nobody_is_looked_at_again():
-    stream = begun("clock", policy_tables(phase=[phase_tables(threshold=1200)]))
+    stream = begun("clock", policy_tables(phase=[phase_tables(subjects=["law"])]))
     stream.add(count_of(1000, day(-9)), count_of(1000, **NAMES[1]))  # long enough ago, and just now
     at_once = phase_tables(grace={"deadline": text(day(0)), "min_days": 0})
     book = stream.book(policy_tables(phase=[at_once], confirm={"dwell_days": 2}))

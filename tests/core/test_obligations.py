@@ -90,6 +90,23 @@ def test_an_absent_pair_raises_and_nothing_changed(stage, change):
     assert case.said == []
 
 
+@pytest.mark.parametrize(("stage", "change"), sorted(NEXT))
+def test_a_change_that_the_table_did_not_have_would_not_be_made(stage, change, monkeypatch):
+    case = case_in(stage)
+    row = case.row
+    monkeypatch.delitem(NEXT, (stage, change))
+    with pytest.raises(InvariantBroken):
+        CHANGES[change](case)
+    assert case.row is row
+
+
+def test_a_reminder_where_none_is_to_come_is_our_bug():
+    case = case_in("grace")
+    case.set(obligation=obligation_of())
+    with pytest.raises(InvariantBroken, match="reminder"):
+        obligations.remind(case)
+
+
 @pytest.mark.parametrize(("stage", "change"), [("grace", "resume"), ("restricted", "resume")])
 def test_a_release_without_that_hold_changes_nothing(stage, change):
     case = case_in(stage)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.instant import DAY
-from streams.core.rolling import KEPT_DAYS, highest_within, purge_from, with_count
+from streams.core.rolling import highest_within, purge_from, with_count
 
 TODAY = START // DAY
 
@@ -19,15 +19,16 @@ def test_the_days_kept_are_the_highest_of_each_of_the_last_thirty_one(counts):
         days = with_count(days, day(number), followers)
         taken.append((TODAY + number, followers))
         last = taken[-1][0]
-        kept = {one: max(n for d, n in taken if d == one) for one, _ in taken if last - KEPT_DAYS < one}
+        kept = {one: max(n for d, n in taken if d == one) for one, _ in taken if last - 31 < one}
         assert days == tuple(sorted(kept.items()))
-        assert len(days) <= KEPT_DAYS
+        assert len(days) <= 31
 
 
 @pytest.mark.parametrize(("within", "highest"), [(1, 20), (2, 30), (3, 40), (4, 40)])
 def test_the_highest_is_of_the_day_itself_and_of_so_many_days_before(within, highest):
     days = ((TODAY - 3, 40), (TODAY - 2, 30), (TODAY - 1, 20), (TODAY, 10))
     assert highest_within(days, TODAY, within) == highest
+    assert highest_within((), TODAY, within) == 0
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def test_a_jump_asks_for_phases_in_force_at_both_of_its_ends():
     policy = policy_of(phase=[phase_tables(**{"from": text(day(1)), "until": text(day(2))})])
     assert covering(policy, row_of(), day(1), day(1.5))
     assert not covering(policy, row_of(), day(1), day(3))
+    assert not covering(policy, row_of(), day(0.5), day(1))
 
 
 def test_a_disabled_policy_has_no_phase_in_force():

@@ -24,7 +24,7 @@ from schemas.instant import text
 from schemas.reasons import reason
 from schemas.wire import canonical, sha256_hex
 from streams.core.obligations import Saying
-from streams.core.sealing import Sealer, common_fields, shown_stage, status_of
+from streams.core.sealing import Sealer, common_fields, headers_of, output_key, shown_stage, status_of
 
 DWELL = policy_of(confirm={"dwell_days": 2})
 COMMON = {
@@ -73,6 +73,20 @@ def test_an_output_that_is_not_of_its_schema_is_our_bug_and_takes_no_number():
 
 def test_without_a_policy_no_version_is_named():
     assert common_fields(PLATFORM, ACCOUNT, None, "2" * 64)["policy_version"] == "none"
+
+
+def test_an_output_is_published_under_its_account_and_tells_a_cloud_event_of_itself():
+    output = msgspec.json.decode(sealer(partition=2).seal(reminder(), COMMON)[1])
+    assert output_key(output) == key_of().encode()
+    assert dict(headers_of(output)) == {
+        "ce_specversion": b"1.0",
+        "ce_id": output["id"].encode(),
+        "ce_type": b"nameplate.grace-reminder",
+        "ce_source": b"/nameplate.partition/2",
+        "ce_time": AT_NOON.encode(),
+        "ce_subject": key_of().encode(),
+        "content-type": b"application/json",
+    }
 
 
 # The stage that is shown ---------------------------------------------------------------------------

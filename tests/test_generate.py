@@ -27,13 +27,14 @@ from schemas.errors import InputError, OperatorError
 from schemas.instant import DAY
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook
+from schemas.records import Records
 from schemas.wire import Raw, decode
 from streams import cli
 from streams.core.fold import Fold
 from streams.generate import Settings, Tally, generate
 from streams.generate.lives import LIVES, TURNS
 from streams.generate.plot import svg
-from streams.live.intake import Merged, Piece
+from streams.live.intake import Merged, Pace, Piece
 from streams.policies.load import load_book, shipped_book_dir
 from streams.replay import replay
 from streams.replay_files import Line, read_lines
@@ -198,11 +199,12 @@ def merged(lines: list[Line], book: PolicyBook) -> list[tuple[str, bytes | None]
     fold = Fold(0, {}, "records")
     stream = Stream()
     stream.book(*book.tables["policies"].values())
-    list(fold.take(topics.BOOKS, [raw for _, raw in stream.records], 1))
-    intake = Merged(fold, {topics.BOOKS: 1} | {topic: len(found) for topic, found in by_topic.items()})
+    list(fold.take(topics.BOOKS, Records.of(raw for _, raw in stream.records), 1))
+    ends = {topics.BOOKS: 1} | {topic: len(found) for topic, found in by_topic.items()}
+    intake = Merged(fold, ends, Pace(None))
     for topic, found in by_topic.items():
         raws = [Raw(offset, line.key, line.value) for offset, line in enumerate(found)]
-        intake.offer(Piece(topic, raws, len(raws)))
+        intake.offer(Piece(topic, Records.of(raws), len(raws)))
     taken = []
     while piece := intake.next():
         taken += [(piece.topic, record.value) for record in piece.records]

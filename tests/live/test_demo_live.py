@@ -284,3 +284,4 @@ def test_at_the_summary_everything_has_ended_and_what_a_killed_demo_left_too(sta
     assert not demo.processes()
     for worker in killed.workers():
         os.kill(worker, signal.SIGKILL)
+    eventually(lambda: not killed.processes(), "its workers are gone")

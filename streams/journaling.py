@@ -20,6 +20,8 @@ from streams.ledger.effects import Headers, Record, Rows, offsets
 
 WRITER_HEADER = "nameplate-writer"
 """On a status: who wrote it, so that its owner knows a stranger's (rule 24)."""
+ENTRY_HEADER = "nameplate-entry"
+"""On a status: the entry after which it was true. A tombstone has no other place for it."""
 
 
 def draft_of(fold: Fold, work: Work, *, writer: str | None = None) -> Draft:
@@ -31,9 +33,10 @@ def draft_of(fold: Fold, work: Work, *, writer: str | None = None) -> Draft:
         writer: The nonce of a worker: then records get their headers, and the group is told the positions.
             None for files, which have neither.
     """
+    entry = fold.next_entry - 1  # the fold is past this work
     publish: dict[str, tuple[Record, ...]] = {}
     for topic, records in work.publish.items():
-        publish[topic] = tuple((key, value, _headers(topic, value, writer)) for key, value in records)
+        publish[topic] = tuple((key, value, _headers(topic, value, writer, entry)) for key, value in records)
     return Draft(
         partition=fold.partition,
         time=fold.time,
@@ -78,21 +81,21 @@ def follows_from(
             rows.append((key.encode(), pack(row) if row is not None else None))
             policy = book.policies.get(key.partition(":")[0])
             status = status_of(key, policy, row, parse(decision["T"]), entry)
-            publish.setdefault(topics.STATUS, []).append((*status, status_headers(writer)))
+            publish.setdefault(topics.STATUS, []).append((*status, status_headers(writer, entry)))
     return tuple(rows), {topic: tuple(records) for topic, records in publish.items()}
 
 
-def _headers(topic: str, value: bytes | None, writer: str | None) -> Headers:
+def _headers(topic: str, value: bytes | None, writer: str | None, entry: int) -> Headers:
     if writer is None:
         return ()
     if topic in topics.OUTPUTS and value is not None:
         return headers_of(msgspec.json.decode(value))
-    return status_headers(writer) if topic == topics.STATUS else ()
+    return status_headers(writer, entry) if topic == topics.STATUS else ()
 
 
-def status_headers(writer: str) -> Headers:
+def status_headers(writer: str, entry: int) -> Headers:
     """Return the headers of an `account-status` record."""
-    return ((WRITER_HEADER, writer.encode()),)
+    return ((WRITER_HEADER, writer.encode()), (ENTRY_HEADER, b"%d" % entry))
 
 
 class Chain:

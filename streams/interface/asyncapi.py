@@ -12,7 +12,7 @@ from schemas.fields import UTC_INSTANT
 from streams.interface.examples import examples, headers_example
 from streams.interface.records import KEY, OUTPUTS, REF, Schema, definitions
 from streams.interface.topics import BEYOND_SCHEMA, TOPICS, Topic
-from streams.journaling import WRITER_HEADER
+from streams.journaling import ENTRY_HEADER, WRITER_HEADER
 from streams.live.topic_specs import TopicSpec, wanted
 
 BINDING = "0.5.0"
@@ -131,10 +131,17 @@ def _message(topic: Topic, name: str) -> dict[str, Any]:
     elif topic.short == topics.STATUS:
         message["headers"] = {
             "type": "object",
-            "properties": {WRITER_HEADER: {"description": "A nonce of the process.", "type": "string"}},
-            "required": [WRITER_HEADER],
+            "properties": {
+                WRITER_HEADER: {"description": "A nonce of the process.", "type": "string"},
+                ENTRY_HEADER: {
+                    "description": "The entry after which it was true; a record without a value has it, too.",
+                    "type": "string",
+                    "pattern": "^[0-9]{1,16}$",
+                },
+            },
+            "required": [ENTRY_HEADER, WRITER_HEADER],
         }
-        example["headers"] = {WRITER_HEADER: "0f3c9a6e5b1d4e27"}
+        example["headers"] = {ENTRY_HEADER: str(examples()[name]["entry"]), WRITER_HEADER: "0f3c9a6e5b1d4e27"}
     return {**message, "examples": [example]}
 
 

@@ -60,8 +60,8 @@ TOPICS: tuple[Topic, ...] = (
         ("AccountStatus",),
         True,
         "The newest value of a key is the state of that account; a record without a value says that it is not "
-        "watched any more. A copy can come late: of two values the one with the higher `entry` holds. The header "
-        "`nameplate-writer` names the process.",
+        "watched any more. A copy can come late: of two the one with the higher entry holds, which the header "
+        "`nameplate-entry` names also where there is no value. The header `nameplate-writer` names the process.",
     ),
     Topic(
         topics.DEAD_LETTERS,

@@ -187,7 +187,7 @@ class Owner:
         """Compare these statuses of the topic with the rows, between two steps (rule 24).
 
         Args:
-            seen: Per key the fingerprint of what stands in the topic.
+            seen: Per key what stands in the topic.
             late: A stranger wrote it after us. Otherwise it was there before us, and is of no matter
                 where we have written a newer one.
         """
@@ -267,7 +267,11 @@ class Owner:
             self._intake.offer(Piece(topics.BOOKS, Records.of([record]), record.offset + 1))
 
     async def _correct_statuses(self) -> None:
-        """Write those statuses again that do not tell what the rows tell; each names the last accepted entry."""
+        """Write those statuses again that do not tell what the rows tell; each names the last accepted entry.
+
+        One that tells of a later entry is a successor's: then our rows are the stale ones, which our next entry
+        will tell us.
+        """
         doubted, self._doubted = self._doubted, {}
         fold, entry = self._fold, self._step.head.n
         if fold.T == BEFORE_TIME:
@@ -275,8 +279,8 @@ class Owner:
         wrong: list[effects.Record] = []
         for key, seen in doubted.items():
             status = fold.decider.status_now(key, entry)
-            if fingerprint(status[1]) != seen:
-                wrong.append((*status, status_headers(self._writer)))
+            if seen.entry <= entry and fingerprint(status[1]) != seen.state:
+                wrong.append((*status, status_headers(self._writer, entry)))
         if wrong:
             log.warning("partition %s: %s statuses in the topic were stale", self.partition, len(wrong))
             await self._ports.publish(self.partition, ((topics.STATUS, tuple(wrong)),))

@@ -1,14 +1,16 @@
 """Keeps `account-status` true: a former owner's late write must not be the last of its key (rule 24).
 
 The topic is compacted and has no chain, so a row that a paused worker writes after its successor would stay
-for ever. Every status names its writer in a header. What stood in the partition before this owner is compared
-once with the rows; what a stranger writes later is compared when it comes. What differs is written again.
+for ever. Every status names its writer and its entry in headers. What stood in the partition before this owner is
+compared once with the rows; what a stranger writes later, or lands late of our own, is compared when it comes. What
+differs is written again, but for what tells of a later entry than our last one: then we are the one who was paused,
+and our rows are stale.
 """
 
 import asyncio
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
@@ -18,15 +20,28 @@ from aiokafka.structs import TopicPartition
 from schemas import topics
 from schemas.errors import TransportError
 from schemas.wire import assembled
-from streams.journaling import WRITER_HEADER
+from streams.journaling import ENTRY_HEADER, WRITER_HEADER
 from streams.live.remedies import LOOK, said
 
 POLL_MS = 500
 NOT_STATE = ("as_of", "entry")
 """What a status says of its own writing; the rest is the state of the account."""
 
-Seen = dict[bytes, bytes]
-"""Per key the fingerprint of a status that stands in the topic."""
+ENTRY_DIGITS = 16
+"""As many as the largest number of an entry has."""
+
+
+class Told(NamedTuple):
+    """What a status in the topic tells."""
+
+    state: bytes
+    """Its fingerprint."""
+    entry: int
+    """After which it was true; -1 where it does not say: then it is older than anything of ours."""
+
+
+Seen = dict[bytes, Told]
+"""Per key what stands in the topic."""
 
 
 Compare = Callable[[int, Seen, bool], None]
@@ -44,6 +59,17 @@ def fingerprint(value: bytes | None) -> bytes:
     return hashlib.blake2b(assembled(state), digest_size=8).digest()
 
 
+def told(record: Any) -> Told:
+    """Return what a raw status tells."""
+    return Told(fingerprint(record.value), entry_of(record))
+
+
+def entry_of(record: Any) -> int:
+    """Return the entry after which a raw status was true, -1 where it does not say."""
+    entry = dict(record.headers).get(ENTRY_HEADER) or b""
+    return int(entry) if entry.isdigit() and len(entry) <= ENTRY_DIGITS else -1
+
+
 class Tail:
     """What one owner has seen of its status partition. Pure.
 
@@ -56,16 +82,21 @@ class Tail:
         self._end = end
         self._writer = writer.encode()
         self._before: Seen | None = {}
+        self._newest = -1
+        """The entry of our own last status; we write them in the order of entries."""
 
     def see(self, record: Any) -> Seen:
         """Take the next record; return the keys that have to be compared with the rows now."""
         if record.key is None:
             return {}
         if self._before is not None and record.offset < self._end:
-            self._before[record.key] = fingerprint(record.value)
+            self._before[record.key] = told(record)
             return {}
-        stranger = dict(record.headers).get(WRITER_HEADER) != self._writer
-        return {record.key: fingerprint(record.value)} if stranger else {}
+        entry = entry_of(record)
+        if dict(record.headers).get(WRITER_HEADER) == self._writer and entry >= self._newest:
+            self._newest = entry
+            return {}
+        return {record.key: told(record)}  # a stranger's, or a late copy of ours
 
     def reach(self, position: int) -> Seen:
         """Hear how far the partition is read; return all that stood there before, once, at its end."""

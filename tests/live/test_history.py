@@ -174,6 +174,8 @@ def statuses_of_topic(partitions):
         seen = set()
         for record in records:
             status = json.loads(record.value) if record.value is not None else None
+            if status is not None:
+                assert dict(record.headers)["nameplate-entry"] == b"%d" % status["entry"]
             if status is not None and (record.key, record.value) in seen:
                 continue
             seen.add((record.key, record.value))

@@ -216,6 +216,19 @@ def test_resumed_after_the_last_due_of_a_quiet_record_it_is_finished():
     assert day(15) == resumed.fold.T
 
 
+def test_resumed_at_the_begin_of_a_phase_it_begins_for_the_accounts_that_are_left():
+    stream = begun("clock", policy_tables(phase=[phase_tables(**{"from": text(day(3))})]))
+    stream.add(*(count_of(**name) for name in NAMES))
+    stream.tick(day(3))
+    with entries_of(TINY):
+        stopped = Partition("clock").take(stream.records).cut()
+    stand = next(stand for stand in stopped.stands if stand.work.after)
+    assert (stand.work.after.key, stand.work.after.kind) == (key_of("acc-a"), "phase-begin")
+    book = stream.book(policy_tables(phase=[phase_tables(**{"from": text(day(3))})]))
+    resumed = Partition.resumed(stand, "clock", {book.hash: book}).take(stream.records).cut()
+    assert [who for who, kind in resumed.said if kind == "grace-started"] == ["acc-b", "acc-c"]
+
+
 def test_resumed_in_the_dues_after_an_adoption_nobody_is_looked_at_again():
     stream = begun("clock", policy_tables(phase=[phase_tables(subjects=["law"])]))
     stream.add(count_of(1000, day(-9)), count_of(1000, **NAMES[1]))  # long enough ago, and just now

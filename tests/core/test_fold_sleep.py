@@ -124,7 +124,7 @@ def test_who_wakes_for_the_time_alone_wakes_alone(time, first):
     if time == "clock":
         listening.tick(at)
     who = {"account_id": "acc-a" if time == "clock" else "acc-y"}
-    counts = [count_of(10, at, **who), count_of(11, at, account_id="acc-z")]
+    counts = [count_of(10, at, **who), count_of(11, day(9), account_id="acc-z")]
     assert listening.awake(*counts) == [(10, at)]
 
 

@@ -74,6 +74,11 @@ class Mutant:
     def name(self) -> tuple[str, str, str, str, int]:
         return self.where, self.operator, self.was, self.becomes, self.nth
 
+    @property
+    def identity(self) -> tuple[str, str, str, str, str, int]:
+        """Its digest and its name: what was found of it holds as long as both stay."""
+        return self.digest, *self.name
+
     def apply(self) -> None:
         """Change the tree that this mutant was found in."""
         _put(self.parent, self.field, self.index, self.node)

@@ -24,7 +24,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -33,11 +33,10 @@ from survivors import SURVIVORS, listed
 
 TESTS = ("core", "test_scenarios.py", "test_laws.py", "test_replay.py", "test_verify.py", "test_worlds.py")
 FOUND = Path(".nameplate/mutants.jsonl")
-CALLS = Path(".nameplate/mutants-calls.json")
-"""Of each test the functions that it calls, from when it was first seen: only the order depends on it."""
 MEMORY_BYTES = 4 << 30
 SLACK_S = 5
 """A test of a mutant gets ten times its own processor time and this: what takes longer does not end."""
+FAILED, NOT_LOADED = 1, 2
 
 
 class Runner:
@@ -45,28 +44,33 @@ class Runner:
 
     Args:
         jobs: How many mutants are tried at a time.
+        only: Mutants of functions whose names begin with one of these, parted by commas.
         again: Survivors found before are tried again.
-        only: Mutants of functions whose name begins with this.
     """
 
     def __init__(self, jobs: int, only: str, *, again: bool) -> None:
-        self.jobs, self.only, self.again = jobs, only, again
+        self.jobs, self.only, self.again = jobs, tuple(only.split(",")), again
         self.core = read_core()
-        FOUND.parent.mkdir(exist_ok=True)
         self.mutants = [one for name, (_, tree) in self.core.items() for one in mutants_of(name, tree)]
-        self.seconds: dict[int, float] = {}
+        self.seconds: list[float] = []
+        """Of each test, in the order of collection."""
         self.callers: dict[str, set[int]] = defaultdict(set)
         self.catchers: dict[str, Counter[int]] = defaultdict(Counter)
 
+    # What pytest asks --------------------------------------------------------------------------------
+
     def pytest_configure(self) -> None:
         """The same examples for every mutant, and none made smaller."""
-        import hypothesis
+        from hypothesis import Phase, settings
 
-        phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
-        hypothesis.settings.register_profile(
-            "mutants", hypothesis.settings.get_profile("nameplate"), derandomize=True, phases=phases
-        )
-        hypothesis.settings.load_profile("mutants")
+        ours, phases = settings.get_profile("nameplate"), (Phase.explicit, Phase.generate)
+        settings.register_profile("mutants", ours, derandomize=True, phases=phases)
+        settings.load_profile("mutants")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Say why a test fails without a mutant; the forks of the mutants are silent."""
+        if report.failed:
+            print(report.nodeid, report.longreprtext, sep="\n", file=sys.stderr, flush=True)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try every mutant that was not tried yet."""
@@ -75,68 +79,61 @@ class Runner:
         found = read_found()
         todo = []
         for mutant in self.mutants:
-            known = found.get((mutant.digest, *mutant.name))
-            if mutant.where.startswith(tuple(self.only.split(","))) and (
-                known is None or (self.again and known["by"] is None)
-            ):
+            note = found.get(mutant.identity)
+            if mutant.where.startswith(self.only) and (note is None or (self.again and note["by"] is None)):
                 todo.append(mutant)
-        print(f"\n{len(self.mutants)} mutants, {len(todo)} to try", flush=True)
+        print(f"{len(self.mutants)} mutants, {len(todo)} to try", flush=True)
         self._try_all(session, todo)
         return True
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Say why a test fails without a mutant; those of the mutants are silenced."""
-        if report.failed:
-            print(report.nodeid, report.longreprtext, sep="\n", file=sys.stderr, flush=True)
+    # Tests and mutants -------------------------------------------------------------------------------
 
     def _measure(self, session: pytest.Session) -> None:
-        """Run all tests of the code as it is; see how long each takes and, once, which functions it calls."""
-        known = json.loads(CALLS.read_text("utf-8")) if CALLS.exists() else {}
-        names = {
-            id(function.__code__): f"{name}.{place}"
-            for name, (file, _) in self.core.items()
-            for place, function in _functions(vars(import_module(f"streams.core.{name}")), file)
-        }
+        """Run all tests without a mutant; see how long each takes and which functions it calls.
+
+        The code is put in the place of itself first, so that a mistake in doing so is no mutant caught.
+        """
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryDirectory() as directory:
             pid = os.fork()
             if pid == 0:
                 _enter(session, directory, 1)
-                for place, item in enumerate(session.items):
+                names = {}
+                for name, (file, tree) in self.core.items():
+                    self._install(name, tree)
+                    for place, function in _functions(vars(import_module(f"streams.core.{name}")), file):
+                        names[id(function.__code__)] = f"{name}.{place}"
+                for place in range(len(session.items)):
                     called: set[int] = set()
-                    if item.nodeid not in known:
-                        sys.settrace(lambda frame, *_, called=called: called.add(id(frame.f_code)))
                     begun = time.process_time()
+                    sys.settrace(lambda frame, *_, called=called: called.add(id(frame.f_code)))
                     _run(session, place, None)
                     sys.settrace(None)
-                    calls = known.get(item.nodeid) or sorted(names[one] for one in called if one in names)
-                    json.dump([item.nodeid, time.process_time() - begun, calls], out)
-                    out.write("\n")
+                    found = [names[one] for one in called if one in names]
+                    print(json.dumps([time.process_time() - begun, found]), file=out)
                     if session.testsfailed:
-                        os._exit(1)
+                        os._exit(FAILED)
                 out.flush()
                 os._exit(0)
             if os.waitpid(pid, 0)[1]:
                 pytest.exit("the tests have to pass first", 1)
             out.seek(0)
             for place, line in enumerate(out):
-                nodeid, self.seconds[place], known[nodeid] = json.loads(line)
-                for name in known[nodeid]:
+                seconds, names = json.loads(line)
+                self.seconds.append(seconds)
+                for name in names:
                     self.callers[name].add(place)
-        CALLS.write_text(json.dumps(known), "utf-8")
 
-    def _order(self, mutant: Mutant) -> list[int]:
-        callers, catchers = self.callers[mutant.where], self.catchers[mutant.where]
-        return sorted(
-            self.seconds, key=lambda one: (-catchers[one], one not in callers, self.seconds[one], one)
-        )
+    def _order(self, where: str) -> list[int]:
+        callers, catchers = self.callers[where], self.catchers[where]
+        every = range(len(self.seconds))
+        return sorted(every, key=lambda one: (-catchers[one], one not in callers, self.seconds[one], one))
 
     def _try_all(self, session: pytest.Session, todo: list[Mutant]) -> None:
         running: dict[int, tuple[Mutant, list[int], Any, str, float]] = {}
-        done = 0
-        while todo or running:
+        for done in range(1, len(todo) + 1):
             while todo and len(running) < self.jobs:
                 mutant = todo.pop(0)
-                order, directory = self._order(mutant), tempfile.mkdtemp()
+                order, directory = self._order(mutant.where), tempfile.mkdtemp()
                 progress = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115
                 pid = os.fork()
                 if pid == 0:
@@ -147,61 +144,59 @@ class Runner:
             shutil.rmtree(directory, ignore_errors=True)
             passed, by = progress.seek(0, os.SEEK_END), None
             progress.close()
-            if status:
+            if status == NOT_LOADED << 8:
+                by = "import"
+            elif status:
                 by = session.items[order[passed]].nodeid
                 self.catchers[mutant.where][order[passed]] += 1
-            note = {
-                "digest": mutant.digest, "name": mutant.name, "line": mutant.line, "by": by,
-                "ended": not os.WIFSIGNALED(status), "seconds": round(time.monotonic() - begun, 1),
-            }  # fmt: skip
+            seconds = round(time.monotonic() - begun, 1)
+            ended = not os.WIFSIGNALED(status)
             with FOUND.open("a") as file:
-                print(json.dumps(note), file=file)
-            done += 1
+                print(
+                    json.dumps([*mutant.identity, {"by": by, "ended": ended, "seconds": seconds}]), file=file
+                )
             if by is None or done % 50 == 0:
                 print(f"{done:5} {by or 'SURVIVED'} {mutant.line} {mutant.name}", flush=True)
 
     def _try(
         self, session: pytest.Session, mutant: Mutant, order: list[int], progress: Any, directory: str
     ) -> None:
-        """In the fork: exit with 1 if a test fails."""
+        """In the fork: exit with the outcome."""
+        code = NOT_LOADED
         try:
             _enter(session, directory, 1, 2)
-            signal.signal(signal.SIGPROF, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-            self._install(mutant)
+            name = mutant.where.partition(".")[0]
+            mutant.apply()
+            self._install(name, self.core[name][1])
+            code = FAILED
             for place, following in zip(order, [*order[1:], None], strict=True):
                 signal.setitimer(signal.ITIMER_PROF, SLACK_S + 10 * self.seconds[place])
                 _run(session, place, following)
                 if session.testsfailed:
-                    os._exit(1)
+                    break
                 progress.write(b".")
-            os._exit(0)
+            else:
+                code = 0
         finally:
-            os._exit(1)
+            os._exit(code)
 
-    def _install(self, mutant: Mutant) -> None:
-        """Put the code of a mutant in the place of its module's, and its constants wherever they were imported."""
-        name = mutant.where.partition(".")[0]
-        module = import_module(f"streams.core.{name}")
-        file, tree = self.core[name]
-        before = _executed(tree, module, file)
-        mutant.apply()
+    def _install(self, name: str, tree: ast.Module) -> None:
+        """Put code in the place of a module's: its functions', and its constants wherever they were imported."""
+        module, file = import_module(f"streams.core.{name}"), self.core[name][0]
+        before = _executed(ast.parse(file.read_text("utf-8")), module, file)
         after = _executed(tree, module, file)
         changed = dict(_functions(after, file))
         for place, function in _functions(vars(module), file):
-            function.__code__ = changed[place].__code__
-            function.__defaults__ = changed[place].__defaults__
-            function.__kwdefaults__ = changed[place].__kwdefaults__
-        for constant, value in after.items():
-            if (
-                isinstance(value, int | tuple | dict)
-                and constant != "__builtins__"
-                and value != before[constant]
-            ):
-                old = vars(module)[constant]
-                for other in list(sys.modules.values()):
-                    if vars(other).get(constant) is old:
-                        setattr(other, constant, value)
+            for part in ("__code__", "__defaults__", "__kwdefaults__"):
+                setattr(function, part, getattr(changed[place], part))
+        for constant in before.keys() - {"__builtins__"}:
+            old, value = vars(module)[constant], after.get(constant)
+            if isinstance(value, type | FunctionType | ModuleType) or value == before[constant]:
+                continue
+            for other in list(sys.modules.values()):
+                if vars(other).get(constant) is old:
+                    setattr(other, constant, value)
 
 
 def _enter(session: pytest.Session, directory: str, *silent: int) -> None:
@@ -217,7 +212,7 @@ def _run(session: pytest.Session, place: int, following: int | None) -> None:
     item.ihook.pytest_runtest_protocol(item=item, nextitem=then)
 
 
-def _executed(tree: ast.Module, module: Any, file: Path) -> dict[str, Any]:
+def _executed(tree: ast.Module, module: ModuleType, file: Path) -> dict[str, Any]:
     names = {"__name__": module.__name__}
     exec(compile(ast.fix_missing_locations(tree), str(file), "exec"), names)  # noqa: S102
     return names
@@ -232,11 +227,13 @@ def _functions(names: Any, file: Path) -> Iterator[tuple[str, FunctionType]]:
                 yield function.__qualname__, function
 
 
+# What was found --------------------------------------------------------------------------------------
+
+
 def read_found() -> dict[tuple[Any, ...], dict[str, Any]]:
     """Return the last finding of each mutant."""
     lines = FOUND.read_text("utf-8").splitlines() if FOUND.exists() else []
-    notes = [json.loads(line) for line in lines]
-    return {(note["digest"], *note["name"]): note for note in notes}
+    return {tuple(identity): note for *identity, note in map(json.loads, lines)}
 
 
 def report(mutants: list[Mutant]) -> int:
@@ -245,44 +242,43 @@ def report(mutants: list[Mutant]) -> int:
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     wrong = 0
     for mutant in mutants:
-        note = found.get((mutant.digest, *mutant.name))
+        note = found.get(mutant.identity)
         if note is None:
             outcome = "not tried"
         elif note["by"] is not None:
             outcome = "caught" if note["ended"] else "does not end"
         else:
             outcome = "survives"
-        if (outcome == "survives") != (mutant.name in reasons):
+        is_listed = mutant.name in reasons
+        if outcome == "not tried" or (outcome == "survives") != is_listed:
             wrong += 1
-            print(
-                f"{outcome}, {'' if mutant.name in reasons else 'not '}listed: line {mutant.line} {mutant.name}"
-            )
-        kinds[mutant.operator][outcome] += 1
-        kinds["all"][outcome] += 1
+            print(f"{outcome}, {'' if is_listed else 'not '}listed: line {mutant.line} {mutant.name}")
+        for kind in (mutant.operator, "all"):
+            kinds[kind][outcome] += 1
     outcomes = ("caught", "does not end", "survives", "not tried")
     print("".join(f"{word:>14}" for word in ("operator", "mutants", *outcomes)))
     for operator, counts in sorted(kinds.items(), key=lambda pair: pair[1].total()):
         print(f"{operator:>14}{counts.total():>14}" + "".join(f"{counts[one]:>14}" for one in outcomes))
-    share = 1 - (kinds["all"]["survives"] + kinds["all"]["not tried"]) / len(mutants)
-    print(f"{share:.2%} of the mutants are caught; {SURVIVORS} gives the reasons of the others")
-    return wrong + kinds["all"]["not tried"]
+    share = (kinds["all"]["caught"] + kinds["all"]["does not end"]) / len(mutants)
+    print(f"{share:.2%} of the mutants are caught; {SURVIVORS.name} gives the reasons of the others")
+    return wrong
 
 
 def main() -> int:
     """Try what was not tried, and report."""
     parser = ArgumentParser(description="Run the tests against every mutant of streams/core.")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--again", action="store_true", help="try survivors again")
-    parser.add_argument("--only", default="", help="functions whose names begin so, as scope.covers,band")
-    parser.add_argument("--report", action="store_true", help="say what was found, try nothing")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at a time")
+    parser.add_argument("--only", default="", help="of functions whose names begin so: scope.covers,band")
+    parser.add_argument("--again", action="store_true", help="try survivors again, too")
+    parser.add_argument("--report", action="store_true", help="try nothing, say what was found")
     given = parser.parse_args()
     runner = Runner(given.jobs, given.only, again=given.again)
     if not given.report:
+        FOUND.parent.mkdir(exist_ok=True)
         sys.path.insert(0, str(Path.cwd()))
-        tests = [f"tests/{name}" for name in TESTS]
-        options = ["-s", "-p", "no:terminal", "-o", "addopts=", "-o", "timeout=0", "-p", "no:cacheprovider"]
-        code = pytest.main([*tests, *options], plugins=[runner])
-        if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+        options = ["-s", "-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "timeout=0"]
+        code = pytest.main([*(f"tests/{name}" for name in TESTS), *options], plugins=[runner])
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             return int(code)
     return min(1, report(runner.mutants))
 

@@ -20,6 +20,10 @@ demo: $(SETUP)  ## watch decisions as they come: a local Kafka, two workers, a p
 test: $(SETUP)  ## run all tests: a real Kafka, real workers (needs Java 17 and Maven)
 	$(BIN)/python -m pytest
 
+faults: $(SETUP)  ## search the protocol's machines further than `make test` does (ten minutes)
+	$(BIN)/python -m tests.explorer flaws
+	$(BIN)/python -m tests.explorer faults $(FAULTS)
+
 mutants: $(SETUP)  ## run the tests against every small change of the core; goes on where it stopped
 	$(BIN)/python tests/mutants/run_mutants.py $(MUTANTS)
 
@@ -38,4 +42,4 @@ lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 clean:  ## remove what the commands made
 	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo test mutants check schemas lock clean
+.PHONY: help setup demo faults test mutants check schemas lock clean

@@ -300,7 +300,8 @@ class World:
     def _end_grace(self, row: Row, instant: int, outcome: str) -> None:
         """The deadline, or a decline at once."""
         policy, obligation = row.policy, row.obligation
-        if policy.keep_pending and not policy.keep_measures and not row.stands(instant):
+        keeps_then_lifts = policy.keep_pending and not policy.keep_measures
+        if keeps_then_lifts and row.covering(instant) and not row.stands(instant):  # README, Decisions
             self._close(row, instant, "fell-below")
             return
         why = "declined" if obligation.answer == "decline" else "no-reply"

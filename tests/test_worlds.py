@@ -149,7 +149,11 @@ def is_wrong(one: World) -> bool:
         return first_difference(one, Path(directory)) != ""
 
 
-@pytest.mark.parametrize("seed", range(FROM, FROM + WORLDS))
+ONCE_WRONG = (1526, 1691, 1890, 2070, 2766, 4991)
+"""Deadlines at the very end of a phase, where another one begins: found by a run of 5,000."""
+
+
+@pytest.mark.parametrize("seed", sorted({*ONCE_WRONG, *range(FROM, FROM + WORLDS)}))
 def test_the_program_decides_a_random_world_as_the_oracle_does(seed: int, tmp_path: Path) -> None:
     one = world(seed)
     if first_difference(one, tmp_path / "whole") == "":

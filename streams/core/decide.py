@@ -298,14 +298,14 @@ def _fall_due(case: Case, due: Due) -> bool:
 def _end_grace(case: Case, outcome: Literal["expired", "declined"], because: Reason) -> None:
     """End a grace that lapsed or was refused; who is below then is not restricted where measures would be lifted.
 
-    Nobody is below where no phase is in force: a phase that ends at this very instant does so after
+    Nobody is below where no phase in force covers the account: a phase that ends at this very instant does so after
     the deadline, and the end is what cancels.
 
     Source:
         Contract, section 3, "Deadline" and "Answers".
     """
     policy = case.ruled_by
-    if policy.below.measures == "lift":
+    if policy.below.pending == "keep" and policy.below.measures == "lift":
         phases = covering(policy, case.row, case.effective_at)
         if phases and is_below_all(policy, phases, case.row):
             reasons = (*case.because(because), *_fell_below(case, phases))

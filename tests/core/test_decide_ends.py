@@ -59,6 +59,17 @@ def test_a_deadline_at_the_very_instant_at_which_its_phase_ends_comes_first():
     assert whys(decide(imposed.row, due_of("phase-end"), book, AT)) == ["policy-changed"] * 2
 
 
+@pytest.mark.parametrize(
+    ("pending", "said"), [("cancel", IMPOSED), ("keep", ["grace-ended", "disclosure-cancelled"])]
+)
+def test_a_deadline_at_the_instant_of_a_hand_over_asks_who_is_below_only_where_that_was_kept(pending, said):
+    phases = [phase_tables(until=text(AT)), phase_tables(id="p2", threshold=5000, **{"from": text(AT)})]
+    book = book_of(policy_tables(phase=phases, below={"pending": pending}))
+    assert (
+        types(decide(row_of(obligation=obligation_of(deadline_at=AT)), due_of("deadline"), book, AT)) == said
+    )
+
+
 @pytest.mark.parametrize(("followers", "stands"), [(499, False), (500, True), (700, True)])
 def test_an_obligation_stands_while_any_phase_in_force_is_reached_and_keeps_its_phase(followers, stands):
     book = book_of(policy_tables(phase=[phase_tables(), phase_tables(id="p2", threshold=500)]))

@@ -8,7 +8,7 @@ faults and, with these, the shortest trace.
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from .likeness import Likeness
@@ -42,6 +42,10 @@ class Found:
     """To the state before the violation."""
 
 
+Waiting = dict[int, list[tuple[State, int, int]]]
+"""By depth: states to visit, their names, and the places of those before them."""
+
+
 class Search:
     """One search of a world.
 
@@ -60,23 +64,19 @@ class Search:
         self.found = Found()
         self.name = name or (State.packed if world.exactly else Likeness(world))
         self.seen: set[int] = set()
-        self._first = moves.start()
         self._order: list[int] = []
         """The name of each state that was visited; `_parents` has the place of the one before it."""
         self._parents = array("l")
-        self._queues: list[dict[int, list[tuple[State, int, int]]]] = [
-            defaultdict(list) for _ in range(self.faults + 1)
-        ]
-        self._queued: list[set[int]] = [set() for _ in range(self.faults + 1)]
-        self._queues[0][0].append((self._first, self.name(self._first), -1))
+        self._first = moves.start()
+        self._walk = self._walked()
 
     def run(self, seconds: float = float("inf"), tell: Callable[[Found], None] | None = None) -> Found:
         """Search on until everything is seen, a property is violated, or so much more CPU time is spent."""
         found, began = self.found, time.process_time()
         spent, told = found.seconds, began
         try:
-            while (place := self._next()) is not None:
-                self._visit(*place)
+            for _ in self._walk:
+                found.states += 1
                 if found.states & 255:
                     continue
                 now = time.process_time()
@@ -92,52 +92,57 @@ class Search:
         found.seconds = spent + time.process_time() - began
         return found
 
-    def _next(self) -> tuple[State, int, int, int] | None:
-        """Return the next state that waits, its name, and the place and depth at which it was reached."""
-        while True:
-            queue = self._queues[self.found.layer]
-            if not queue:
-                if self.found.layer == self.faults:
-                    return None
-                self.found.layer += 1
-                continue
-            depth = min(queue)
-            level = queue[depth]
-            while level:
-                state, name, parent = level.pop()
-                if name not in self.seen:
-                    self.seen.add(name)
-                    self._order.append(name)
-                    self._parents.append(parent)
-                    return state, len(self._order) - 1, depth, self.found.layer
-            del queue[depth]
+    def _walked(self) -> Iterator[None]:
+        """Visit all states, those with fewer faults first; of these those first that take fewer moves."""
+        fewer: dict[int, list[tuple[State, int]]] = {}
+        for layer in range(self.faults + 1):
+            self.found.layer = layer
+            visited: dict[int, list[tuple[State, int]]] = defaultdict(list)
+            waiting: Waiting = defaultdict(list)
+            if layer == 0:
+                waiting[0].append((self._first, self.name(self._first), -1))
+            while waiting or fewer:
+                depth = min((*waiting, *(depth + 1 for depth in fewer)))
+                level = waiting.pop(depth, [])
+                for state, place in fewer.pop(depth - 1, ()):
+                    level += self._moved(state, place, faults=True)
+                while level:
+                    state, name, before = level.pop()
+                    if name in self.seen:
+                        continue
+                    place = self._enter(name, before)
+                    self.found.depth = max(self.found.depth, depth)
+                    if layer < self.faults:
+                        visited[depth].append((state, place))
+                    after = self._moved(state, place, faults=False)
+                    if after:
+                        waiting[depth + 1] += after
+                    self._look_at(state)
+                    yield
+            fewer = visited
 
-    def _visit(self, state: State, place: int, depth: int, layer: int) -> None:
-        found, seen, name = self.found, self.seen, self.name
-        found.states += 1
-        found.depth = max(found.depth, depth)
-        may_fail = layer < self.faults
-        same = self._queues[layer]
-        is_at_rest = True
+    def _enter(self, name: int, before: int) -> int:
+        self.seen.add(name)
+        self._order.append(name)
+        self._parents.append(before)
+        return len(self._order) - 1
+
+    def _moved(self, state: State, place: int, *, faults: bool) -> list[tuple[State, int, int]]:
+        """Return where a state leads, by moves that cost a fault or by the others, but for what was visited."""
         try:
-            moves = self.moves.of(state, with_faults=may_fail)
-            found.transitions += len(moves)
-            for after, is_fault, *_ in moves:
-                named = name(after)
-                is_at_rest = is_at_rest and is_fault
-                if named in seen:
-                    continue
-                if not is_fault:
-                    same[depth + 1].append((after, named, place))
-                elif named not in self._queued[layer + 1]:
-                    self._queued[layer + 1].add(named)
-                    self._queues[layer + 1][depth + 1].append((after, named, place))
-            if is_at_rest:
-                found.at_rest += 1
+            moves = [move.state for move in self.moves.of(state, with_faults=faults) if move.fault == faults]
+            if not moves and not faults:
+                self.found.at_rest += 1
                 self.moves.check_at_rest(state)
         except Violation:
-            found.trace = self._trace(place)
+            self.found.trace = self._trace(place)
             raise
+        self.found.transitions += len(moves)
+        named = {self.name(after): after for after in moves}
+        return [(after, name, place) for name, after in named.items() if name not in self.seen]
+
+    def _look_at(self, state: State) -> None:
+        """See each state once."""
 
     def _trace(self, place: int) -> list[Move]:
         """Walk again from the start to a state."""
@@ -184,8 +189,7 @@ def alike(moves: Moves, faults: int) -> Alike:
     leads_to: dict[int, frozenset[tuple[int, bool]]] = {}
 
     class Compared(Search):
-        def _visit(self, state: State, place: int, depth: int, layer: int) -> None:
-            super()._visit(state, place, depth, layer)
+        def _look_at(self, state: State) -> None:
             me = like(state)
             after = frozenset(
                 (to, move.fault)

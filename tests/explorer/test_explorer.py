@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from . import worlds
+from . import likeness, worlds
 from .__main__ import told
 from .moves import Moves
 from .search import Search, alike
@@ -40,5 +40,5 @@ def test_of_states_that_are_alike_one_is_enough(world):
 
 
 def test_a_likeness_that_leaves_out_too_much_is_noticed(monkeypatch):
-    monkeypatch.setattr("explorer.likeness.table_seen", lambda table, _: table.rows)
+    monkeypatch.setattr(likeness, "table_seen", lambda table, _: table.rows)
     assert alike(Moves(worlds.ALIKE_IN_TESTS[0]), 1).differs is not None

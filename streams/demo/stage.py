@@ -1,7 +1,10 @@
 """Where the demo plays: a Kafka of its own or somebody else's, and two real workers."""
 
+import contextlib
+import json
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +15,7 @@ from schemas import topics
 from schemas.errors import OperatorError
 from schemas.instant import text
 from streams.broker import local
-from streams.broker.process import undisturbed
+from streams.broker.process import end, undisturbed
 from streams.demo.history import PARTITIONS
 from streams.live.topics import apply, delete, plan, wanted
 
@@ -41,6 +44,8 @@ class Stage:
         self._topics = wanted(self.prefix, PARTITIONS)
         self._has_topics = False
         self._directory = directory
+        self._workers_file = directory / "workers.json"
+        """Pids of workers, and a word of their calls: so that whoever is killed leaves them to be found."""
         self._say = say
         self._running: list[subprocess.Popen[bytes]] = []
         self._started = 0
@@ -54,6 +59,7 @@ class Stage:
         Raises:
             OperatorError: the broker does not come up, or does not answer.
         """
+        self._end_workers_of_before()
         if self.is_own:
             local.kill(self.broker_dir)  # of a demo that was kept, or killed
             self.bootstrap = local.up(self.broker_dir, ephemeral=True, say=self._say).bootstrap
@@ -76,6 +82,15 @@ class Stage:
             # In a session of its own: a Ctrl-C at the terminal is for the demo, which ends the worker.
             worker = subprocess.Popen(self._call, stdout=log, stderr=log, start_new_session=True)
             self._running.append(worker)
+            written = {"bootstrap": self.bootstrap, "pids": [one.pid for one in self._running]}
+            self._workers_file.write_text(json.dumps(written), "utf-8")
+
+    def _end_workers_of_before(self) -> None:
+        """End the workers of a demo that was killed: they would take part in this one, on the same port."""
+        with contextlib.suppress(FileNotFoundError):
+            before = json.loads(self._workers_file.read_text("utf-8"))
+            for pid in before["pids"]:
+                end(pid, before["bootstrap"], signal.SIGKILL)
 
     def has_ended(self) -> bool:
         """Return whether no worker runs any more, and none is needed.

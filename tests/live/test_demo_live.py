@@ -278,10 +278,10 @@ def test_at_the_summary_everything_has_ended_and_what_a_killed_demo_left_too(sta
     demo = started("--data", small, "--out", tmp_path, "--seconds", "0.1")
     demo.wait_for("Published")
     assert broker not in killed.processes()
+    assert not killed.workers()
     demo.wait_for("is left running")
     os.killpg(demo.process.pid, signal.SIGINT)
-    assert demo.process.wait(30) in (0, 130)
+    # Late enough, Python is gone already, and the signal itself ends it: 130 as well to a shell.
+    assert demo.process.wait(30) in (0, 130, -signal.SIGINT)
     assert not demo.processes()
-    for worker in killed.workers():
-        os.kill(worker, signal.SIGKILL)
-    eventually(lambda: not killed.processes(), "its workers are gone")
+    assert not killed.processes()

@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 SETUP := .venv/installed
+JOBS ?= 2
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -17,8 +18,8 @@ $(SETUP): requirements.lock pyproject.toml
 demo: $(SETUP)  ## watch decisions as they come: a local Kafka, two workers, a population (Ctrl-C ends it)
 	@$(BIN)/nameplate demo
 
-test: $(SETUP)  ## run all tests: a real Kafka, real workers (needs Java 17 and Maven)
-	$(BIN)/python -m pytest
+test: $(SETUP)  ## run all tests, two at a time: a real Kafka, real workers (needs Java 17, Maven and npm)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 faults: $(SETUP)  ## search the protocol's machines further than `make test` does (ten minutes)
 	$(BIN)/python -m tests.explorer flaws

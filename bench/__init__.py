@@ -1,0 +1,5 @@
+"""Measurements by hand; nothing here is asserted anywhere. Each command says what it measured, and under which load.
+
+- `rig`: a broker, one worker as a process, and what it costs.
+- `wake`: decisions per second when every count wakes its account.
+"""

@@ -4,9 +4,10 @@ These models are the schema for others and the gate for ourselves: nothing is jo
 published that one of them refuses.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from schemas import instant, topics
 from schemas.dead_letters import CODES
@@ -76,7 +77,7 @@ class Output(Record):
     """T, the time of the partition, when this was decided."""
     effective_at: InstantText
     """From when on it holds: the instant that was due, else T."""
-    cause: RecordCause | DueCause | BookCause
+    cause: Annotated[RecordCause | DueCause | BookCause, Field(union_mode="left_to_right")]
     """What made it decided: a record, an instant that came, or a policy book."""
     reasons: Annotated[list[dict[str, Any]], Field(min_length=1)]
     """Why, in order, with the values that were compared."""
@@ -260,17 +261,53 @@ TOPIC_OF_TYPE: dict[str, str] = {
     **{name: topics.GRACE for name in OF_TYPE if name.startswith("grace-")},
     **{name: topics.RESTRICTIONS for name in OF_TYPE if name.startswith("restriction-")},
 }
-_ADAPTERS = {name: TypeAdapter(model) for name, model in OF_TYPE.items()}
+_VALIDATORS = {name: TypeAdapter(model).validator for name, model in OF_TYPE.items()}
+
+
+def _part(name: str, model: type[Record], fields: Iterable[str]) -> Any:
+    """Return what accepts exactly these fields of a model, as strictly as the model does."""
+    taken: Any = {
+        field: (model.model_fields[field].annotation, model.model_fields[field]) for field in fields
+    }
+    return TypeAdapter(create_model(name, __base__=Record, **taken)).validator
+
+
+SHARED = frozenset(Output.model_fields) - {"id", "seq", "partition", "obligation_id", "phase", "reasons"}
+"""What all outputs of one decision have in common."""
+_SHARED = _part("Shared", Output, SHARED)
+_OWN = {kind: _part(kind, model, model.model_fields.keys() - SHARED) for kind, model in OF_TYPE.items()}
+
+
+def check_shared(fields: dict[str, Any]) -> None:
+    """Make sure of what all outputs of a decision have in common; with `check_own` it is `check`, in two parts.
+
+    Raises:
+        InvariantBroken: it is not what the schema says.
+    """
+    _look(_SHARED, fields)
+
+
+def check_own(fields: dict[str, Any]) -> None:
+    """Make sure of what one output says beside the shared fields: the gate before the journal.
+
+    Raises:
+        InvariantBroken: it is not what the schema says.
+    """
+    _look(_OWN[fields["type"]], fields)
 
 
 def check(fields: dict[str, Any]) -> None:
-    """Make sure that an output is what the schema says, before anything of it is journaled.
+    """Make sure that a whole output is what the schema says.
 
     Raises:
         InvariantBroken: it is not; the message names the fields, never their values.
     """
+    _look(_VALIDATORS[fields["type"]], fields)
+
+
+def _look(validator: Any, fields: dict[str, Any]) -> None:
     try:
-        _ADAPTERS[fields["type"]].validate_python(fields)
+        validator.validate_python(fields)
     except ValueError as error:
         raise InvariantBroken(f"an output is not of its schema: {error}") from None
 

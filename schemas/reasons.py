@@ -185,14 +185,16 @@ those in force that cover the account, `{in_force}` all in force, `{beginning}` 
 that begin or end at the instant of the decision."""
 
 
+_NAMES = {code: frozenset(wording.values) for code, wording in REASONS.items()}
+
+
 def reason(code: str, **values: Any) -> Reason:
     """Return one reason as it stands on the wire.
 
     Raises:
         InvariantBroken: the code is not in the table, or its values are others.
     """
-    wording = REASONS.get(code)
-    if wording is None or values.keys() != set(wording.values):
+    if values.keys() != _NAMES.get(code):
         raise InvariantBroken(f"reason {code!r} with values {sorted(values)} is not in the table")
     return {"code": code, **values}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypedDict
 
 import msgspec
 
@@ -85,11 +86,25 @@ def follows_from(
     return tuple(rows), {topic: tuple(records) for topic, records in publish.items()}
 
 
+class _HeaderFields(TypedDict):
+    """What the headers of an output are made of; the rest of it is skipped."""
+
+    id: str
+    type: str
+    platform: str
+    account_id: str
+    partition: int
+    decided_at: str
+
+
+_header_fields = msgspec.json.Decoder(_HeaderFields)
+
+
 def _headers(topic: str, value: bytes | None, writer: str | None, entry: int) -> Headers:
     if writer is None:
         return ()
     if topic in topics.OUTPUTS and value is not None:
-        return headers_of(msgspec.json.decode(value))
+        return headers_of(_header_fields.decode(value))
     return status_headers(writer, entry) if topic == topics.STATUS else ()
 
 

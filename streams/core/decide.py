@@ -26,7 +26,7 @@ from schemas.inputs import (
 from schemas.instant import DAY, text
 from schemas.policy import Phase, Policy, PolicyBook
 from schemas.reasons import Reason, reason
-from schemas.wire import canonical, sha256_hex
+from schemas.wire import assembled, sha256_hex
 from streams.core import obligations
 from streams.core.band import KEPT_BEFORE_T, bounds, forgotten_after
 from streams.core.deadlines import Due
@@ -409,7 +409,7 @@ def _begin(case: Case, record: Input) -> None:
         since = text(reached_since(row, phase))
         reasons.append(reason("dwell-over", since=since, dwell_days=policy.confirm.dwell_days))
     obligation_id = sha256_hex(
-        canonical(
+        assembled(
             {
                 "platform": record.platform,
                 "account_id": record.account_id,

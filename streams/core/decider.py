@@ -13,7 +13,7 @@ from schemas.account import Row, pack, row_hash, unpack
 from schemas.errors import InvariantBroken
 from schemas.instant import FOREVER, parse, text
 from schemas.journal import Cursor
-from schemas.outputs import time_text
+from schemas.outputs import check_shared, time_text
 from schemas.policy import Policy, PolicyBook
 from schemas.reasons import reason
 from schemas.wire import assembled, canonical
@@ -179,11 +179,12 @@ class Decider:
         key = key_text.encode()
         packed = self._get(key)
         row = unpack(packed) if packed is not None else None
+        before = row_hash(key, packed) if packed is not None else None
         decision = decide(row, record, self.book, self.T)
         policy = self.book.policies.get(record.platform)
         shown = decision.changed or self._shows_another_stage(policy, decision.row, record)
         if decision.changed:
-            self._put(key, packed, decision.row)
+            self._put(key, before, decision.row)
             self.open_duties += _has_duty(decision.row) - _has_duty(row)
         if shown:
             self._statuses.append((key_text, decision.row, self.T, self.book))
@@ -195,14 +196,21 @@ class Decider:
             return  # nothing was said, either: whatever says something changes its row
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
         common |= {"decided_at": text(self.T), "effective_at": text(effective_at), "cause": cause_of(record)}
+        if decision.said:
+            check_shared(common)
         outputs = []
         for saying in decision.said:
             topic, value = self.sealer.seal(saying, common)
             self.publish.setdefault(topic, []).append((key, value))
             outputs.append(raw(value))
-        before = row_hash(key, packed).hex() if packed is not None else None
-        reasons = list(decision.reasons)
-        self.note(key_text, cause, reasons, before=before, outputs=outputs, after=decision.row)
+        self.note(
+            key_text,
+            cause,
+            list(decision.reasons),
+            before=before.hex() if before is not None else None,
+            outputs=outputs,
+            after=decision.row,
+        )
 
     @staticmethod
     def _shows_another_stage(policy: Policy | None, row: Row | None, record: Input) -> bool:
@@ -248,7 +256,7 @@ class Decider:
     def _put(self, key: bytes, before: bytes | None, row: Row | None) -> None:
         after = pack(row) if row is not None else None
         if before is not None:
-            self.root -= int.from_bytes(row_hash(key, before))
+            self.root -= int.from_bytes(before)
         if after is not None:
             self.root += int.from_bytes(row_hash(key, after))
         else:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from schemas import topics
+from schemas.counts import Said
 from schemas.digest import digest_of
 from schemas.errors import InputError, InvariantBroken
 from schemas.inputs import ClockTicked, FollowerCountChanged, PolicyBookPublished
@@ -75,6 +76,10 @@ class Fold:
         self._runs: list[Run] = []
         self._book_bytes = 0
         self._chunk = NO_CHUNK
+        self._rest: Iterator[tuple[Any, Said, int]] = iter(())
+        """What of the chunk was not looked at yet."""
+        self._rest_at: int | None = None
+        """Where that begins."""
 
     # Where it stands -----------------------------------------------------------------------------
 
@@ -259,6 +264,7 @@ class Fold:
         while index < len(records):
             if not (self._chunk.of is records and self._chunk.start <= index < self._chunk.end):
                 self._chunk = chunk_at(records, index)
+                self._rest_at = None
             index = self._pass_quiet(self._chunk, index)
             if index < self._chunk.end:
                 break
@@ -266,12 +272,15 @@ class Fold:
 
     def _pass_quiet(self, chunk: Chunk, index: int) -> int:
         """Return the index of the first count of a chunk that is not quiet, or the chunk's end."""
-        decider, start = self.decider, index - chunk.start
+        decider = self.decider
+        if self._rest_at != index:
+            keys: Sequence[Any] = chunk.of.keys[index : chunk.end]
+            start = index - chunk.start
+            self._rest = zip(keys, chunk.said[start:], chunk.at[start:], strict=True)
         bands, asleep, next_at, T = decider.bands, decider.asleep, decider.agenda.next_at, decider.T
         moves = self.time == "records"
         latest = FOREVER if moves else T + DAY
-        keys: Sequence[Any] = chunk.of.keys[index : chunk.end]
-        for key, count, observed_at in zip(keys, chunk.said[start:], chunk.at[start:], strict=True):
+        for key, count, observed_at in self._rest:
             lo, hi, sample_at, until = bands.get(key) or asleep.get(count.platform, AWAKE)
             if not lo <= count.followers <= hi or observed_at >= sample_at or observed_at > latest:
                 break
@@ -283,6 +292,7 @@ class Fold:
                 break
             index += 1
         decider.T = T
+        self._rest_at = index + 1  # the one that is not quiet is taken out of it
         return index
 
     # One record ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Decisions as the bytes that are journaled and published: ids, sequence numbers, status."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -7,9 +8,9 @@ import msgspec
 from schemas import topics
 from schemas.account import NO_COUNT, Row
 from schemas.instant import text
-from schemas.outputs import TOPIC_OF_TYPE, check
+from schemas.outputs import TOPIC_OF_TYPE, check_own
 from schemas.policy import Policy
-from schemas.wire import canonical, sha256_hex
+from schemas.wire import assembled, sha256_hex
 from streams.core.decide import SHORT_ID_DIGITS
 from streams.core.obligations import Saying
 from streams.core.scope import is_confirming
@@ -33,6 +34,10 @@ class Sealer:
     def seal(self, saying: Saying, common: dict[str, Any]) -> tuple[str, bytes]:
         """Return the topic and the canonical bytes of one output.
 
+        Args:
+            saying: What it says.
+            common: What all outputs of the decision say; `check_shared` has let it through.
+
         Raises:
             InvariantBroken: the output is not of its schema.
 
@@ -40,20 +45,19 @@ class Sealer:
             Contract, section 4: `id` is over the record without `id`, `seq` and `partition`.
         """
         topic = TOPIC_OF_TYPE[saying.type]
-        record = {
-            **common,
+        own = {
             **saying.fields,
             "type": saying.type,
             "obligation_id": saying.obligation_id,
             "phase": saying.phase,
             "reasons": list(saying.reasons),
         }
-        record["id"] = sha256_hex(canonical(record))[:SHORT_ID_DIGITS]
-        record["seq"] = self.next_seq[topic]
-        record["partition"] = self.partition
-        check(record)
+        own["id"] = sha256_hex(assembled(common | own))[:SHORT_ID_DIGITS]
+        own["seq"] = self.next_seq[topic]
+        own["partition"] = self.partition
+        check_own(own)
         self.next_seq[topic] += 1
-        return topic, canonical(record)
+        return topic, assembled(common | own)
 
 
 def common_fields(platform: str, account_id: str, policy: Policy | None, book: str) -> dict[str, Any]:
@@ -106,15 +110,15 @@ def status_of(key: str, policy: Policy | None, row: Row | None, at: int, entry: 
         status |= {"obligation_id": obligation.id, "phase": obligation.phase}
         if obligation.stage != "restricted":
             status["deadline_at"] = text(obligation.deadline_at)
-    return key.encode(), canonical(status)
+    return key.encode(), assembled(status)
 
 
-def output_key(output: dict[str, Any]) -> bytes:
+def output_key(output: Mapping[str, Any]) -> bytes:
     """Return the key under which an output is published."""
     return f"{output['platform']}:{output['account_id']}".encode()
 
 
-def headers_of(output: dict[str, Any]) -> tuple[tuple[str, bytes], ...]:
+def headers_of(output: Mapping[str, Any]) -> tuple[tuple[str, bytes], ...]:
     """Return the CloudEvents 1.0 headers (binary mode) of an output."""
     return (
         ("ce_specversion", b"1.0"),

@@ -14,7 +14,7 @@ _STOP, _HANG = "stop", "hang"
 
 PLACES = ("deliver.before", "append.before", "append.after", "publish.after", "rows.after", "head.after")
 """Before a run is handed to its owner; before the append; between append and publish; publish and rows; rows
-and head; head and commit."""
+and head (of a step the rows are in the view then, and leave with the head); head and commit."""
 
 
 def _wanted() -> dict[str, tuple[int, str]]:

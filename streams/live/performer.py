@@ -76,6 +76,8 @@ class Performer:
         self._pause = pause
         self._unwritten: set[bytes] = set()
         """Rows that a recovery changed in the view and not yet in the changelog."""
+        self._before_head: effects.Rows = ()
+        """Rows of a step that are in the view and go into the changelog together with its head pointer."""
         self._progress: Progress | None = None
         """Of a journal that is read in several parts."""
         self.effect: effects.Effect | None = None
@@ -131,11 +133,14 @@ class Performer:
                 await reach("publish.after")
                 machine.published()
             case effects.WriteRows(rows):
-                await ports.rows.write(partition, rows)
+                # The head pointer is the next effect of a step, and goes out with them: see `Rows.write`.
+                ports.rows.apply(partition, rows)
+                self._before_head = rows
                 await reach("rows.after")
                 machine.rows_written()
             case effects.WriteHead(pointer):
-                await ports.rows.write(partition, [(HEAD_KEY, pointer.encode())])
+                await ports.rows.write(partition, self._before_head, (HEAD_KEY, pointer.encode()))
+                self._before_head = ()
                 await reach("head.after")
                 machine.head_written()
             case effects.Commit(positions):

@@ -45,7 +45,7 @@ async def send_in_order(producer: Any, topic: str, partition: int, messages: Ite
     Raises:
         TransportError: a batch was not acknowledged; it may or may not be in the log, and so may later ones.
     """
-    futures = []
+    futures: list[Any] = []
     try:
         batch = producer.create_batch()
         for key, value, headers in messages:
@@ -61,9 +61,40 @@ async def send_in_order(producer: Any, topic: str, partition: int, messages: Ite
         return [metadata.offset for metadata in await asyncio.gather(*futures)]
     except KafkaError as error:
         await asyncio.gather(*futures, return_exceptions=True)
-        raise TransportError(
-            f"{topic} partition {partition}: a send was not acknowledged ({said(error)}). {LOOK}"
-        ) from error
+        raise _not_acknowledged(topic, partition, error) from error
+
+
+def _not_acknowledged(topic: str, partition: int, error: KafkaError) -> TransportError:
+    return TransportError(
+        f"{topic} partition {partition}: a send was not acknowledged ({said(error)}). {LOOK}"
+    )
+
+
+async def send_with_last(
+    producer: Any, topic: str, partition: int, messages: Sequence[Message], last: Message
+) -> None:
+    """Send messages and a last one that may never be in the log without them.
+
+    A broker takes a batch whole or not at all, so one that holds them all needs one acknowledgement. Where they do
+    not fit, the last one is sent after the acknowledgement of the others.
+
+    Raises:
+        TransportError: not acknowledged; it may or may not be in the log.
+    """
+    batch = producer.create_batch()
+    for key, value, headers in messages:
+        if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+            break
+    else:
+        key, value, headers = last
+        if batch.append(key=key, value=value, timestamp=None, headers=headers) is not None:
+            try:
+                await (await producer.send_batch(batch, topic, partition=partition))
+            except KafkaError as error:
+                raise _not_acknowledged(topic, partition, error) from error
+            return
+    await send_in_order(producer, topic, partition, messages)
+    await send_in_order(producer, topic, partition, [last])
 
 
 class PartitionStore(Store):  # type: ignore[misc]
@@ -134,8 +165,18 @@ class Rows(faust.Table):  # type: ignore[misc]
         """
         return MappingProxyType(self._mine(number))
 
-    async def write(self, number: int, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+    async def write(
+        self,
+        number: int,
+        changes: Sequence[tuple[bytes, bytes | None]],
+        last: tuple[bytes, bytes] | None = None,
+    ) -> None:
         """Write rows of one partition, none deleting: the local view at once, the changelog in order, acked.
+
+        Args:
+            number: Of the partition.
+            changes: The rows.
+            last: A row that stands for all of them: the changelog never has it without them.
 
         Raises:
             Revoked: the partition is not assigned now.
@@ -144,7 +185,12 @@ class Rows(faust.Table):  # type: ignore[misc]
         """
         self.apply(number, changes)
         messages: list[Message] = [(key, value, []) for key, value in changes]
-        await send_in_order(self.app.producer._producer, self._changelog, number, messages)
+        producer = self.app.producer._producer
+        if last is None:
+            await send_in_order(producer, self._changelog, number, messages)
+            return
+        self.apply(number, [last])
+        await send_with_last(producer, self._changelog, number, messages, (*last, []))
 
     def apply(self, number: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Change rows of the local view only: a recovery that reads the journal; `write` has to follow.

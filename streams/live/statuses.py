@@ -66,7 +66,11 @@ def told(record: Any) -> Told:
 
 def entry_of(record: Any) -> int:
     """Return the entry after which a raw status was true, -1 where it does not say."""
-    entry = dict(record.headers).get(ENTRY_HEADER) or b""
+    return _entry(dict(record.headers))
+
+
+def _entry(headers: dict[str, bytes]) -> int:
+    entry = headers.get(ENTRY_HEADER) or b""
     return int(entry) if entry.isdigit() and len(entry) <= ENTRY_DIGITS else -1
 
 
@@ -92,8 +96,8 @@ class Tail:
         if self._before is not None and record.offset < self._end:
             self._before[record.key] = told(record)
             return {}
-        entry = entry_of(record)
-        if dict(record.headers).get(WRITER_HEADER) == self._writer and entry >= self._newest:
+        headers = dict(record.headers)
+        if headers.get(WRITER_HEADER) == self._writer and (entry := _entry(headers)) >= self._newest:
             self._newest = entry
             return {}
         return {record.key: told(record)}  # a stranger's, or a late copy of ours

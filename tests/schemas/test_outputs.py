@@ -7,7 +7,17 @@ from builders import AT_NOON, common_output
 
 from schemas import topics
 from schemas.errors import InvariantBroken
-from schemas.outputs import OF_TYPE, TOPIC_OF_TYPE, AccountStatus, DeadLetter, check, time_text
+from schemas.outputs import (
+    OF_TYPE,
+    SHARED,
+    TOPIC_OF_TYPE,
+    AccountStatus,
+    DeadLetter,
+    check,
+    check_own,
+    check_shared,
+    time_text,
+)
 from schemas.reasons import REASONS, reason, sentence
 from streams.core.obligations import CancelWhy
 
@@ -155,3 +165,31 @@ def test_a_reason_has_a_sentence_that_tells_each_of_its_values(code):
 def test_a_reason_that_is_not_in_the_table_is_our_bug(code, values):
     with pytest.raises(InvariantBroken):
         reason(code, **values)
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_what_the_gate_looks_at_in_two_parts_is_what_the_schema_looks_at_whole(kind):
+    whole = output_of(kind)
+    shared = {name: value for name, value in whole.items() if name in SHARED}
+    own = {name: value for name, value in whole.items() if name not in SHARED}
+    check_shared(shared)
+    check_own(own)
+    for wrong in (None, -1, "", "Ä", [], {}, 1.5, "0" * 64, "2024-01-01T00:00:00Z"):
+        for name in whole.keys() - {"type"}:
+            changed = {**(shared if name in SHARED else own), name: wrong}
+            assert refuses(check, {**whole, name: wrong}) == refuses(
+                check_shared if name in SHARED else check_own, changed
+            ), (name, wrong)
+    for part, look in ((shared, check_shared), (own, check_own)):
+        assert refuses(look, {**part, "name": "somebody"})
+        assert all(
+            refuses(look, {n: v for n, v in part.items() if n != one}) for one in part.keys() - {"type"}
+        )
+
+
+def refuses(look, fields):
+    try:
+        look(fields)
+    except InvariantBroken:
+        return True
+    return False

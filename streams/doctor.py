@@ -19,8 +19,9 @@ from schemas.wire import decode
 from streams.broker.jars import INSTALL, JAVA_MIN, find_java, find_maven, jars_dir, java_version
 from streams.broker.local import DEFAULT_DATA_DIR, status
 from streams.broker.process import is_free, is_open
+from streams.live.access import Where, hosts
 from streams.live.log import Log
-from streams.live.remedies import LOCAL, called, hosts, why_silent
+from streams.live.remedies import LOCAL, LOOK, called, why_silent
 from streams.live.topics import Change, brokers, plan_as_found
 from streams.policies.load import load_book, shipped_book_dir
 
@@ -50,7 +51,7 @@ class Check(NamedTuple):
 class Asked(NamedTuple):
     """What is to be looked at."""
 
-    bootstrap: str
+    bootstrap: Where
     prefix: str
     data_dir: Path = DEFAULT_DATA_DIR
     """Of the local broker."""
@@ -149,8 +150,12 @@ def _broker(asked: Asked) -> Check:
     wanted = f"Kafka at {asked.bootstrap}"
     try:
         count = brokers(asked.bootstrap)
-    except TransportError:
-        why = why_silent(asked.bootstrap) or "who listens there does not speak like a Kafka"
+    except (OperatorError, TransportError) as error:
+        why = why_silent(asked.bootstrap)
+        if why is None and isinstance(error, OperatorError):  # somebody is there, and may not be spoken to so
+            found, _, remedy = str(error).partition(". Name ")
+            return Check("broker", "wrong", found, wanted, f"Name {remedy}" if remedy else LOOK)
+        why = why or "who listens there does not speak like a Kafka"
         return Check("broker", "wrong", f"no answer: {why}", wanted, _how_to_reach(asked))
     return Check("broker", "ok", f"Kafka answers, {count} broker{'' if count == 1 else 's'}", wanted)
 
@@ -161,7 +166,7 @@ def _how_to_reach(asked: Asked) -> str:
         return f"Ours is up at another place: `export NAMEPLATE_BOOTSTRAP={ours.bootstrap}`"
     if not asked.is_local:
         return f"See that {asked.bootstrap} can be reached from here, or name another one with --bootstrap HOST:PORT."
-    port = f" --port {hosts(asked.bootstrap)[0][1]}" if asked.bootstrap != LOCAL else ""
+    port = f" --port {hosts(asked.bootstrap)[0][1]}" if str(asked.bootstrap) != LOCAL else ""
     return f"`nameplate broker up{port}`"
 
 

@@ -84,7 +84,31 @@ def _laid_out(room: Path) -> None:
         }.items():
             (room / name).mkdir()
             (room / name / "_defaults.toml").write_text(f"{says}\n", "utf-8")
+        _settings_of_clients(room)
         _forge(room)
+
+
+def _settings_of_clients(room: Path) -> None:
+    """Write files of client settings, each with something that cannot be used, and a password in it."""
+    sasl = "sasl.mechanism=SCRAM-SHA-512\nsasl.username=worker\nsasl.password=hunter2\n"
+    for name, said in {
+        "no-line": "sasl.password hunter2",
+        "of-java": "sasl.jaas.config=ScramLoginModule required password=hunter2;",
+        "unknown": "ssl.cafile=ca.pem",
+        "twice": "sasl.password=hunter2\nsasl.password=hunter3",
+        "of-no-variable": "sasl.password=${env:NAMEPLATE_NOWHERE}",
+        "no-protocol": "security.protocol=TLS",
+        "no-mechanism": f"security.protocol=SASL_SSL\n{sasl}".replace("SCRAM-SHA-512", "GSSAPI"),
+        "any-host": "security.protocol=SSL\nssl.endpoint.identification.algorithm=none",
+        "idle": sasl,
+        "no-password": f"security.protocol=SASL_SSL\n{sasl}".replace("sasl.password=hunter2", ""),
+        "no-key": "security.protocol=SSL\nssl.certificate.location=good.jsonl",
+        "no-ca": f"security.protocol=SASL_SSL\nssl.ca.location=nowhere.pem\n{sasl}",
+        "no-pem": f"security.protocol=SASL_SSL\nssl.ca.location=good.jsonl\n{sasl}",
+        "plain": f"security.protocol=SASL_PLAINTEXT\n{sasl}",
+    }.items():
+        (room / f"{name}.properties").write_text(f"# of a client\n{said}\n", "utf-8")
+    (room / "latin.properties").write_bytes("sasl.password=hünter".encode("latin-1"))
 
 
 def _promise() -> None:
@@ -130,6 +154,8 @@ def _in_the_room(room: Path, _laid_out: None, monkeypatch: pytest.MonkeyPatch) -
         "NAMEPLATE_BOOTSTRAP",
         "NAMEPLATE_PREFIX",
         "NAMEPLATE_GROUP",
+        "NAMEPLATE_CLIENT_CONFIG",
+        "NAMEPLATE_INSECURE",
         "NAMEPLATE_LOG",
         "COLUMNS",
     ):
@@ -240,6 +266,30 @@ CALLS: dict[str, list[str]] = {
         "schema check good.jsonl",
         "schema check directory.json",
         "schema check stricter.json",
+    ],
+    "access": [
+        *(
+            f"worker --client-config {name}.properties"
+            for name in (
+                *(
+                    "nowhere",
+                    "latin",
+                    "no-line",
+                    "of-java",
+                    "unknown",
+                    "twice",
+                    "of-no-variable",
+                    "no-protocol",
+                ),
+                *("no-mechanism", "any-host", "idle", "no-password", "no-key", "no-ca", "no-pem"),
+            )
+        ),
+        "worker --bootstrap 192.0.2.1:9092",
+        "topics apply --bootstrap 192.0.2.1:9092 --client-config plain.properties",
+        "publish good.jsonl --bootstrap 127.0.0.1:1,192.0.2.1:9092",
+        "verify --bootstrap no-such-host.invalid:9092",
+        "doctor --bootstrap 127.0.0.1:1 --client-config idle.properties",
+        "topics plan --bootstrap 127.0.0.1:1 --client-config plain.properties --insecure",
     ],
     "no-broker": [
         "topics plan --bootstrap 127.0.0.1:1",

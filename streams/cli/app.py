@@ -3,20 +3,25 @@
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from schemas.topics import DEFAULT_PREFIX
 from streams.cli.screen import err, listed, out, say_json
 
+if TYPE_CHECKING:
+    from streams.live.access import Access
+
 __all__ = [
     "DATA",
     "LOCAL",
     "Bootstrap",
+    "ClientConfig",
     "Data",
     "Files",
     "Format",
+    "Insecure",
     "JournalOf",
     "Policies",
     "Prefix",
@@ -29,6 +34,7 @@ __all__ = [
     "listed",
     "out",
     "policy",
+    "reach",
     "say_json",
     "topics",
 ]
@@ -59,6 +65,17 @@ def is_bootstrap(said: str | None) -> str | None:
     return said
 
 
+def reach(bootstrap: str, client_config: Path | None, insecure: bool) -> "Access":
+    """Return the broker that the options of a command say, and how it is spoken to.
+
+    Raises:
+        OperatorError: the file of settings cannot be used.
+    """
+    from streams.live.access import read_access  # noqa: PLC0415 - only what needs a broker loads it
+
+    return read_access(bootstrap, client_config, insecure=insecure)
+
+
 def _is_prefix(said: str) -> str:
     if _PREFIX.fullmatch(said) is None:
         raise typer.BadParameter(
@@ -79,6 +96,24 @@ Bootstrap = Annotated[
         metavar="HOST:PORT",
         callback=is_bootstrap,
         help="The broker; more are separated by commas.",
+    ),
+]
+ClientConfig = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="NAMEPLATE_CLIENT_CONFIG",
+        metavar="FILE",
+        help="How the broker is spoken to, by Kafka's own names: security.protocol, sasl.password, …",
+        show_default="plaintext",
+    ),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        envvar="NAMEPLATE_INSECURE",
+        help="Let plaintext leave this machine.",
+        show_default=False,
     ),
 ]
 JournalOf = Annotated[

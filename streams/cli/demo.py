@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.app import app, is_bootstrap, out
+from streams.cli.app import ClientConfig, Insecure, app, is_bootstrap, out, reach
 
 PLAY_S = 20.0
 """With a broker's start and two workers' before it, 40 s in all."""
@@ -35,6 +35,8 @@ def demo(
             show_default="a local Kafka of its own",
         ),
     ] = None,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Without a broker, as where there is no Java and Maven.")
     ] = False,
@@ -50,5 +52,6 @@ def demo(
     from streams.demo.run import Settings
     from streams.demo.run import demo as run
 
-    settings = Settings(tuple(data or ()), to, bootstrap, in_process=in_process, keep=keep, play_s=seconds)
+    where = reach(bootstrap, client_config, insecure) if bootstrap is not None else None
+    settings = Settings(tuple(data or ()), to, where, in_process=in_process, keep=keep, play_s=seconds)
     raise typer.Exit(run(settings, out))

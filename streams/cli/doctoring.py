@@ -9,7 +9,21 @@ import typer
 from rich.text import Text
 
 from schemas.topics import DEFAULT_PREFIX
-from streams.cli.app import DATA, LOCAL, Bootstrap, Data, Format, Policies, Prefix, app, out, say_json
+from streams.cli.app import (
+    DATA,
+    LOCAL,
+    Bootstrap,
+    ClientConfig,
+    Data,
+    Format,
+    Insecure,
+    Policies,
+    Prefix,
+    app,
+    out,
+    reach,
+    say_json,
+)
 from streams.cli.screen import WIDEST, wrapped
 
 if TYPE_CHECKING:
@@ -23,6 +37,8 @@ UNDER = 20
 @app.command()
 def doctor(
     bootstrap: Bootstrap = LOCAL,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
     data: Data = DATA,
     policies: Policies = None,
@@ -31,7 +47,7 @@ def doctor(
     """Look at what is needed, and name a remedy for what is missing."""
     from streams.doctor import Asked, examine
 
-    checks = examine(Asked(bootstrap, prefix, Path(data), policies))
+    checks = examine(Asked(reach(bootstrap, client_config, insecure), prefix, Path(data), policies))
     if listing == "json":
         say_json([check._asdict() for check in checks])
     else:

@@ -16,8 +16,10 @@ from schemas.instant import of_option
 from schemas.journal import EntryContent
 from schemas.topics import DEFAULT_PREFIX
 from streams.cli.app import (
+    ClientConfig,
     Files,
     Format,
+    Insecure,
     JournalOf,
     Policies,
     Prefix,
@@ -26,12 +28,14 @@ from streams.cli.app import (
     listed,
     out,
     policy,
+    reach,
     say_json,
 )
 from streams.cli.progress import Meter
 
 if TYPE_CHECKING:
     from schemas.policy import PolicyBook
+    from streams.live.access import Access
 
 Entry = tuple[bytes, EntryContent]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of policy files.")]
@@ -73,6 +77,8 @@ def verify(
         typer.Option(metavar="FILE", help="Replay files: also check the raw inputs. May be said again."),
     ] = None,
     bootstrap: JournalOf = None,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
     listing: Format = "table",
 ) -> None:
@@ -80,8 +86,9 @@ def verify(
     from streams.verify import verify as run
     from streams.verify_inputs import check_inputs
 
+    where = reach(bootstrap, client_config, insecure) if bootstrap is not None else None
     with Meter() as meter:
-        entries, _ = _entries(journal_file, bootstrap, prefix, meter)
+        entries, _ = _entries(journal_file, where, prefix, meter)
         auditors = run(meter.items("deriving", entries))
         checked = {}
         if inputs:
@@ -111,6 +118,8 @@ def explain(
         typer.Option(metavar="INSTANT", help="RFC 3339.", show_default="where the journal ends"),
     ] = None,
     bootstrap: JournalOf = None,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
     listing: Format = "table",
 ) -> None:
@@ -120,8 +129,9 @@ def explain(
     from streams.explain.screen import WIDEST, screen
 
     key, instant = key_of(account), parse_at(at)
+    where = reach(bootstrap, client_config, insecure) if bootstrap is not None else None
     with Meter() as meter:
-        entries, partitions = _entries(journal_file, bootstrap, prefix, meter, key)
+        entries, partitions = _entries(journal_file, where, prefix, meter, key)
         said = run(meter.items("following", entries), account, instant, partitions)
     if listing == "json":
         say_json(msgspec.to_builtins(said))
@@ -183,7 +193,7 @@ def _book(directory: Path | None) -> "PolicyBook":
 
 
 def _entries(
-    file: Path | None, bootstrap: str | None, prefix: str, meter: Meter, key: bytes | None = None
+    file: Path | None, where: "Access | None", prefix: str, meter: Meter, key: bytes | None = None
 ) -> tuple[Sequence[Entry], int | None]:
     """Return the entries of the one journal that is named, a file's or a broker's.
 
@@ -191,18 +201,18 @@ def _entries(
     """
     from streams.verify import read_journal, read_line
 
-    if (file is None) == (bootstrap is None):
+    if file is not None and where is None:
+        return list(read_journal(file, meter.files("reading", [file]))), None
+    if file is not None or where is None:
         raise OperatorError(
             "Name one journal, a file or a broker's: `nameplate verify JOURNAL`, `nameplate explain ACCOUNT --journal "
             "JOURNAL`, or --bootstrap HOST:PORT in place of the file."
         )
-    if file is not None:
-        return list(read_journal(file, meter.files("reading", [file]))), None
     from schemas.partitioner import partition_of
     from streams.live.journal import read_journals
 
     def choose(partitions: int) -> Sequence[int]:
         return range(partitions) if key is None else [partition_of(key, partitions)]
 
-    found = asyncio.run(read_journals(str(bootstrap), prefix, choose, meter.steps("reading", "entries")))
+    found = asyncio.run(read_journals(where, prefix, choose, meter.steps("reading", "entries")))
     return [read_line(raw, "the journal topic") for raw in found.entries], found.partitions

@@ -16,9 +16,11 @@ from streams.cli.app import (
     DATA,
     LOCAL,
     Bootstrap,
+    ClientConfig,
     Data,
     Files,
     Format,
+    Insecure,
     Prefix,
     Until,
     app,
@@ -28,6 +30,7 @@ from streams.cli.app import (
     listed,
     out,
     policy,
+    reach,
     topics,
 )
 from streams.cli.progress import Meter
@@ -37,6 +40,8 @@ from streams.cli.progress import Meter
 def publish(
     files: Files,
     bootstrap: Bootstrap = LOCAL,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
     rate: Annotated[
         float | None, typer.Option(min=0.001, metavar="N", help="At most so many lines a second.")
@@ -46,16 +51,19 @@ def publish(
     from streams.live.publish import publish as run
     from streams.replay_files import read_lines
 
+    where = reach(bootstrap, client_config, insecure)
     with Meter() as meter:
         lines = list(read_lines(files, meter.files("reading", files)))
         done = meter.steps("publishing", "lines", len(lines))
-        sent = asyncio.run(run(bootstrap, prefix, lines, rate=rate, done=done))
+        sent = asyncio.run(run(where, prefix, lines, rate=rate, done=done))
     out.print(f"{sent} lines acknowledged")
 
 
 @app.command()
 def worker(
     bootstrap: Bootstrap = LOCAL,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
     group: Annotated[
         str,
@@ -112,7 +120,7 @@ def worker(
         )
     logs.begin_worker()
     settings = WorkerSettings(
-        bootstrap,
+        reach(bootstrap, client_config, insecure),
         prefix,
         group=f"{prefix}{group}",
         time="clock" if time == "wall" else "records",
@@ -168,26 +176,30 @@ Partitions = Annotated[
 def topics_plan(
     partitions: Partitions = 4,
     bootstrap: Bootstrap = LOCAL,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
     listing: Format = "table",
 ) -> None:
     """Show what would be made or changed."""
     from streams.live.topics import plan, wanted
 
-    _list_changes(listing, plan(bootstrap, wanted(prefix, partitions)))
+    _list_changes(listing, plan(reach(bootstrap, client_config, insecure), wanted(prefix, partitions)))
 
 
 @topics.command("apply")
 def topics_apply(
     partitions: Partitions = 4,
     bootstrap: Bootstrap = LOCAL,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
     listing: Format = "table",
 ) -> None:
     """Make and change the topics until they are as planned."""
     from streams.live.topics import apply, wanted
 
-    _list_changes(listing, apply(bootstrap, wanted(prefix, partitions)))
+    _list_changes(listing, apply(reach(bootstrap, client_config, insecure), wanted(prefix, partitions)))
 
 
 @policy.command("publish")
@@ -197,6 +209,8 @@ def policy_publish(
         typer.Argument(metavar="[DIR]", help="Directory of policy files.", show_default="the shipped book"),
     ] = None,
     bootstrap: Bootstrap = LOCAL,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
 ) -> None:
     """Put a book into its topic. Workers adopt it at a recorded point of each partition."""
@@ -208,7 +222,8 @@ def policy_publish(
     book = load_book(directory or shipped_book_dir())
     value = canonical({"book": book.tables, "hash": book.hash})
     line = Line(file="policy publish", number=1, topic="policy-book", value=value, key=None)
-    asyncio.run(run(bootstrap, prefix, [line], rate=None, done=lambda _: None))
+    where = reach(bootstrap, client_config, insecure)
+    asyncio.run(run(where, prefix, [line], rate=None, done=lambda _: None))
     out.print(f"published {len(book.policies)} policies, book {book.hash}")
 
 
@@ -219,14 +234,17 @@ def journal_export(
         int | None, typer.Option(min=0, metavar="N", help="Only this one.", show_default="all")
     ] = None,
     bootstrap: Bootstrap = LOCAL,
+    client_config: ClientConfig = None,
+    insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
 ) -> None:
     """Write the accepted entries as JSON Lines."""
     from streams.live.journal import only, read_journals
 
+    where = reach(bootstrap, client_config, insecure)
     with Meter() as meter:
         seen = meter.steps("reading", "entries")
-        entries = asyncio.run(read_journals(bootstrap, prefix, only(partition), seen)).entries
+        entries = asyncio.run(read_journals(where, prefix, only(partition), seen)).entries
     with file.open("wb") as lines:
         lines.writelines(entry + b"\n" for entry in entries)
     out.print(f"{len(entries)} entries in {file}")

@@ -24,6 +24,7 @@ from streams.demo.history import PARTITIONS, History, read_history, write_popula
 from streams.demo.stage import WORKERS, Stage
 from streams.demo.summary import next_commands, print_summary
 from streams.demo.view import View, follow
+from streams.live.access import Where
 from streams.live.journal import read_journals
 from streams.live.publish import publish
 from streams.policies.load import load_book, shipped_book_dir
@@ -43,7 +44,7 @@ class Settings:
     """Replay files; none: a synthetic population."""
     directory: Path
     """Of what is left behind."""
-    bootstrap: str | None
+    bootstrap: Where | None
     """Somebody's broker; None: one of the demo's own."""
     in_process: bool
     keep: bool

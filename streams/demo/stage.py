@@ -17,6 +17,7 @@ from schemas.instant import text
 from streams.broker import local
 from streams.broker.process import end, undisturbed
 from streams.demo.history import PARTITIONS
+from streams.live.access import Where, access_of
 from streams.live.topics import apply, delete, plan, wanted
 
 WORKERS = 2
@@ -36,9 +37,9 @@ class Stage:
         say: Told in one sentence what happens.
     """
 
-    def __init__(self, directory: Path, bootstrap: str | None, say: Callable[[str], None]) -> None:
+    def __init__(self, directory: Path, bootstrap: Where | None, say: Callable[[str], None]) -> None:
         self.is_own = bootstrap is None
-        self.bootstrap = bootstrap or ""
+        self.bootstrap: Where = bootstrap or ""
         self.prefix = topics.DEFAULT_PREFIX if self.is_own else f"demo-{secrets.token_hex(4)}."
         self.broker_dir = directory / "broker"
         self._topics = wanted(self.prefix, PARTITIONS)
@@ -69,7 +70,8 @@ class Stage:
 
     def start_workers(self, until: int, days_a_second: float) -> None:
         """Start the workers on a history that is published; they end by themselves when it is decided."""
-        call = [sys.executable, "-m", "streams.cli", "worker", "--bootstrap", self.bootstrap]
+        call = [sys.executable, "-m", "streams.cli", "worker", "--bootstrap", str(self.bootstrap)]
+        call += access_of(self.bootstrap).words
         call += ["--prefix", self.prefix, "--group", _GROUP, "--time", "records", "--until", text(until)]
         call += ["--pace", f"{days_a_second:.6f}", "--stop-at-end"]
         self._call = call
@@ -137,7 +139,9 @@ class Stage:
 
     def what_stays(self) -> str:
         """Return what is kept where nothing is closed, and how it is looked at and ended."""
-        look = f"nameplate explain ACCOUNT --bootstrap {self.bootstrap}"
+        look = " ".join(
+            ["nameplate explain ACCOUNT --bootstrap", str(self.bootstrap), *access_of(self.bootstrap).words]
+        )
         if self.is_own:
             return (
                 f"  a Kafka at {self.bootstrap}\n  {look}\n  nameplate broker down --data {self.broker_dir}"

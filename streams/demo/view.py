@@ -20,6 +20,7 @@ from rich.text import Text
 from schemas import topics
 from schemas.errors import AuditError, TransportError
 from schemas.instant import parse
+from streams.live.access import Where, access_of
 from streams.live.remedies import said
 
 POLL_MS = 100
@@ -107,12 +108,12 @@ def _readable(output: dict[str, Any]) -> dict[str, Any]:
 
 
 async def follow(
-    bootstrap: str, prefix: str, partitions: int, view: View, is_over: Callable[[], bool]
+    bootstrap: Where, prefix: str, partitions: int, view: View, is_over: Callable[[], bool]
 ) -> None:
     """Show what comes out of the topics, until it is over and all that was there by then is seen.
 
     Args:
-        bootstrap: `host:port`, more separated by commas.
+        bootstrap: The broker.
         prefix: Before each topic's short name.
         partitions: Of each topic.
         view: Where it is shown.
@@ -123,7 +124,7 @@ async def follow(
         TransportError: the broker does not answer any more.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **access_of(bootstrap).aiokafka(),
         group_id=None,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=POLL_MS,

@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import faust
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.serializers.schemas import Schema
 from yarl import URL
 
 from schemas import topics
+from streams.live.access import Access, Where, access_of
 from streams.live.failpoints import reach
 from streams.live.fetched import Run
 from streams.live.rows import Rows, Tables
@@ -131,20 +133,21 @@ class App(faust.App):  # type: ignore[misc]
 
 
 def create_app(
-    group: str, bootstrap: str, prefix: str = topics.DEFAULT_PREFIX, *, session_s: float = 6.0
+    group: str, bootstrap: Where, prefix: str = topics.DEFAULT_PREFIX, *, session_s: float = 6.0
 ) -> App:
     """Return the app of one worker, with its hooks not yet set.
 
     Args:
         group: The consumer group; workers of one group share the partitions.
-        bootstrap: `host:port`, more separated by commas.
+        bootstrap: The broker.
         prefix: Before each topic's short name.
         session_s: After how many silent seconds the group takes a worker for dead; 6 is the broker's least.
     """
-    brokers = [URL(f"batch://{host.strip()}") for host in bootstrap.split(",")]
+    brokers = [URL(f"batch://{host.strip()}") for host in str(bootstrap).split(",")]
     app = App(
         group,
         broker=brokers,
+        broker_credentials=_credentials(access_of(bootstrap)),
         broker_session_timeout=session_s,
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=15.0,  # the others wait so long for one that lives but does not come back
@@ -178,6 +181,20 @@ def create_app(
     )
     _add_agent(app, names)
     return app
+
+
+def _credentials(access: Access) -> SASLCredentials | SSLCredentials | None:
+    """Return what is needed to be let in, in Faust's words."""
+    said = access.aiokafka()
+    context = said.get("ssl_context")
+    if "sasl_mechanism" in said:
+        return SASLCredentials(
+            username=said["sasl_plain_username"],
+            password=said["sasl_plain_password"],
+            mechanism=said["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return SSLCredentials(context) if context is not None else None
 
 
 def _add_agent(app: App, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from schemas import topics
 from schemas.errors import AuditError, OperatorError
 from streams.ledger.chain import GENESIS, judge_slice
+from streams.live.access import Where
 from streams.live.log import Log
 
 READ_OFFSETS = 2000
@@ -77,7 +78,7 @@ async def accepted_entries(
 
 
 async def read_journals(
-    bootstrap: str, prefix: str, choose: Choose = range, seen: Seen = lambda _, __: None
+    bootstrap: Where, prefix: str, choose: Choose = range, seen: Seen = lambda _, __: None
 ) -> Read:
     """Read the partitions of a journal that are chosen.
 

@@ -15,6 +15,7 @@ from aiokafka.structs import TopicPartition
 
 from schemas import topics
 from schemas.errors import OperatorError, TransportError
+from streams.live.access import Where, access_of
 from streams.live.remedies import LOOK, missing, no_answer, said
 
 READ_S = 30.0
@@ -39,11 +40,11 @@ class Log:
     """Reads topics by their short names.
 
     Args:
-        bootstrap: `host:port`, more separated by commas.
+        bootstrap: The broker.
         prefix: Before each topic's short name.
     """
 
-    def __init__(self, bootstrap: str, prefix: str) -> None:
+    def __init__(self, bootstrap: Where, prefix: str) -> None:
         self._prefix = prefix
         self._bootstrap = bootstrap
         self._reader = self._consumer()
@@ -52,7 +53,7 @@ class Log:
 
     def _consumer(self) -> Any:
         return AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **access_of(self._bootstrap).aiokafka(),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

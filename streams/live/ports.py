@@ -9,6 +9,7 @@ from schemas import topics
 from schemas.errors import TransportError
 from streams.core.decider import Time
 from streams.ledger.effects import Batches
+from streams.live.access import Where
 from streams.live.app import App
 from streams.live.books import Books
 from streams.live.counts import Counts
@@ -36,7 +37,7 @@ class Ports:
         log: Log,
         books: Books,
         *,
-        bootstrap: str,
+        bootstrap: Where,
         prefix: str,
         counts: Counts,
     ) -> None:

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from schemas import topics
 from schemas.errors import OperatorError, TransportError
 from schemas.partitioner import partition_of
+from streams.live.access import Where, access_of
 from streams.live.remedies import LOOK, missing, no_answer, said
 from streams.replay_files import Line
 
@@ -19,12 +20,12 @@ IN_FLIGHT = 500
 
 
 async def publish(
-    bootstrap: str, prefix: str, lines: Sequence[Line], *, rate: float | None, done: Callable[[int], None]
+    bootstrap: Where, prefix: str, lines: Sequence[Line], *, rate: float | None, done: Callable[[int], None]
 ) -> int:
     """Send lines to their topics and return how many were acknowledged.
 
     Args:
-        bootstrap: `host:port`, more separated by commas.
+        bootstrap: The broker.
         prefix: Before each topic's short name.
         lines: In the order in which they shall be read.
         rate: At most so many lines a second; None for no bound.
@@ -34,11 +35,13 @@ async def publish(
         OperatorError: the topics are not there, or a line names a partition that its topic does not have.
         TransportError: the broker does not answer, or does not take a line.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=0, max_request_size=2**21)
+    producer = AIOKafkaProducer(
+        **access_of(bootstrap).aiokafka(), acks="all", linger_ms=0, max_request_size=2**21
+    )
     sent = 0
     try:
         await producer.start()
-        partitions = await _partitions(producer, bootstrap, prefix)
+        partitions = await _partitions(producer, bootstrap, prefix, lines)
         _check(lines, partitions)
         started = asyncio.get_running_loop().time()
         for topic, chunk in _chunks(lines):
@@ -70,8 +73,12 @@ def _chunks(lines: Iterable[Line]) -> Iterable[tuple[str, list[Line]]]:
             yield topic, chunk
 
 
-async def _partitions(producer: AIOKafkaProducer, bootstrap: str, prefix: str) -> int:
-    name = topics.full_name(topics.COUNTS, prefix)
+async def _partitions(
+    producer: AIOKafkaProducer, bootstrap: Where, prefix: str, lines: Sequence[Line]
+) -> int:
+    """Return how many partitions the topics have; of the policy book alone, who publishes it may see no other."""
+    only_books = all(line.topic == topics.BOOKS for line in lines)
+    name = topics.full_name(topics.BOOKS if only_books else topics.COUNTS, prefix)
     try:
         async with asyncio.timeout(10):
             return len(await producer.partitions_for(name))

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Sequence
 
 from schemas.topics import DEFAULT_PREFIX
+from streams.live.access import Where, access_of, hosts
 
 LOCAL = "127.0.0.1:9092"
 """Where `nameplate broker up` listens, and where every command looks unless it is told otherwise."""
@@ -12,7 +13,7 @@ LISTEN_S = 3
 """A connection is made in less than a second even across the world."""
 
 
-def called(command: str, bootstrap: str, prefix: str) -> str:
+def called(command: str, bootstrap: Where, prefix: str) -> str:
     """Return a command as it must be typed to mean this broker and these topics.
 
     Examples:
@@ -20,12 +21,13 @@ def called(command: str, bootstrap: str, prefix: str) -> str:
         '`nameplate topics apply --prefix mine.`'
     """
     words = ["nameplate", command]
-    words += ["--bootstrap", bootstrap] if bootstrap != LOCAL else []
+    words += ["--bootstrap", str(bootstrap)] if str(bootstrap) != LOCAL else []
+    words += access_of(bootstrap).words
     words += ["--prefix", prefix] if prefix != DEFAULT_PREFIX else []
     return f"`{' '.join(words)}`"
 
 
-def no_answer(bootstrap: str, why: str) -> str:
+def no_answer(bootstrap: Where, why: str) -> str:
     """Return what is said when no broker answers; why, where somebody listens."""
     return (
         f"No Kafka broker answers at {bootstrap} ({why_silent(bootstrap) or why}). Start a local one with "
@@ -33,7 +35,7 @@ def no_answer(bootstrap: str, why: str) -> str:
     )
 
 
-def missing(names: Sequence[str], bootstrap: str, prefix: str) -> str:
+def missing(names: Sequence[str], bootstrap: Where, prefix: str) -> str:
     """Return what is said when topics are not there."""
     more = f" and {len(names) - 2} more" if names[2:] else ""
     return (
@@ -56,13 +58,7 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {what}" if what else type(error).__name__
 
 
-def hosts(bootstrap: str) -> list[tuple[str, int]]:
-    """Return the hosts and ports of `host:port,…`."""
-    parts = (one.strip().rpartition(":") for one in bootstrap.split(","))
-    return [(host.strip("[]"), int(port)) for host, _, port in parts]
-
-
-def why_silent(bootstrap: str) -> str | None:
+def why_silent(bootstrap: Where) -> str | None:
     """Return why nobody can be reached at all, None where somebody listens at one of the addresses at least."""
     why = "nothing listens there"
     for host, port in hosts(bootstrap):

@@ -21,6 +21,7 @@ from schemas import topics
 from schemas.errors import TransportError
 from schemas.wire import assembled
 from streams.journaling import ENTRY_HEADER, WRITER_HEADER
+from streams.live.access import Where, access_of
 from streams.live.remedies import LOOK, said
 
 POLL_MS = 500
@@ -114,13 +115,13 @@ class StatusTails:
     """Reads the status partitions of all owners of a worker, without a group.
 
     Args:
-        bootstrap: `host:port`, more separated by commas.
+        bootstrap: The broker.
         prefix: Before each topic's short name.
         writer: The nonce of this process.
         compare: Told the partition, what has to be compared with its rows, and whether a stranger wrote it late.
     """
 
-    def __init__(self, bootstrap: str, prefix: str, writer: str, compare: Compare) -> None:
+    def __init__(self, bootstrap: Where, prefix: str, writer: str, compare: Compare) -> None:
         self._name = topics.full_name(topics.STATUS, prefix)
         self._writer = writer
         self._compare = compare
@@ -148,7 +149,7 @@ class StatusTails:
             TransportError: the broker does not answer.
         """
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **access_of(self._bootstrap).aiokafka(),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

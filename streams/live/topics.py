@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
 
 from schemas import topics
 from schemas.errors import OperatorError, TransportError
+from streams.live.access import Where, access_of
 from streams.live.remedies import called, missing, no_answer, why_silent
 from streams.live.topic_specs import Change, Found, TopicSpec, compare, wanted
 
@@ -46,7 +47,7 @@ APPLY_S = 60
 """How long new topics may take to get their leaders; on the local broker less than 1 s."""
 
 
-def brokers(bootstrap: str) -> int:
+def brokers(bootstrap: Where) -> int:
     """Return how many brokers there are.
 
     Raises:
@@ -59,7 +60,7 @@ def brokers(bootstrap: str) -> int:
         raise admin.said_no(error) from error
 
 
-def plan(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:
+def plan(bootstrap: Where, specs: Sequence[TopicSpec]) -> list[Change]:
     """Say what `apply` would do, and change nothing.
 
     Raises:
@@ -69,11 +70,11 @@ def plan(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:
     return compare(specs, _find(_Admin(bootstrap), [spec.name for spec in specs]))
 
 
-def plan_as_found(bootstrap: str, prefix: str, otherwise: int) -> list[Change]:
+def plan_as_found(bootstrap: Where, prefix: str, otherwise: int) -> list[Change]:
     """Say what `apply` would do for as many partitions as the topics have, and change nothing.
 
     Args:
-        bootstrap: `host:port`, more separated by commas.
+        bootstrap: The broker.
         prefix: Before each topic's short name.
         otherwise: How many partitions, where there is no topic yet.
 
@@ -90,11 +91,11 @@ def plan_as_found(bootstrap: str, prefix: str, otherwise: int) -> list[Change]:
     return compare(wanted(prefix, counts[0] if counts else otherwise), found)
 
 
-def check(bootstrap: str, prefix: str, *, with_ticks: bool) -> None:
+def check(bootstrap: Where, prefix: str, *, with_ticks: bool) -> None:
     """See that the topics are there for a worker.
 
     Args:
-        bootstrap: `host:port`, more separated by commas.
+        bootstrap: The broker.
         prefix: Before each topic's short name.
         with_ticks: Also that the broker dates what is in the clock topic (rule 20).
 
@@ -116,7 +117,7 @@ def check(bootstrap: str, prefix: str, *, with_ticks: bool) -> None:
         )
 
 
-def apply(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:
+def apply(bootstrap: Where, specs: Sequence[TopicSpec]) -> list[Change]:
     """Make the topics what they must be, wait until all have leaders, and say what was done.
 
     Several processes may do it at once; what another one has made meanwhile is taken as found.
@@ -140,7 +141,7 @@ def apply(bootstrap: str, specs: Sequence[TopicSpec]) -> list[Change]:
     return done
 
 
-def delete(bootstrap: str, specs: Sequence[TopicSpec], group: str) -> None:
+def delete(bootstrap: Where, specs: Sequence[TopicSpec], group: str) -> None:
     """Delete topics and a consumer group; what is not there is fine.
 
     A group in which a killed member is not missed yet is left to the broker, which forgets it by itself.
@@ -156,7 +157,7 @@ def delete(bootstrap: str, specs: Sequence[TopicSpec], group: str) -> None:
         admin.answer(member, KafkaError.GROUP_ID_NOT_FOUND, KafkaError.NON_EMPTY_GROUP)
 
 
-def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
+def topic_ids(bootstrap: Where, names: Sequence[str]) -> dict[str, str]:
     """Return the id of each topic as Kafka's tools write it; a topic deleted and made anew has another one.
 
     Raises:
@@ -169,7 +170,7 @@ def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
     return {name: str(described[name].topic_id).replace("+", "-").replace("/", "_") for name in names}
 
 
-def topic_config(bootstrap: str, name: str) -> dict[str, str]:
+def topic_config(bootstrap: Where, name: str) -> dict[str, str]:
     """Return the settings in force of a topic, those of its cluster included.
 
     Raises:
@@ -186,14 +187,16 @@ class _Admin(AdminClient):  # type: ignore[misc]
     """A connection for administration, silent: what goes wrong is said once, by the error that follows.
 
     Raises:
+        OperatorError: it would be plaintext beyond this machine.
         TransportError: nobody listens.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: Where) -> None:
         self.bootstrap = bootstrap
+        settings = access_of(bootstrap).confluent()
         if why_silent(bootstrap) is not None:  # librdkafka would try for seconds, and not say why
             raise TransportError(no_answer(bootstrap, "it is gone again"))
-        super().__init__({"bootstrap.servers": bootstrap, "log_level": 0, "client.id": "nameplate-topics"})
+        super().__init__({**settings, "log_level": 0, "client.id": "nameplate-topics"})
 
     def answer(self, future: "Future[Any]", *fine: int) -> Any:
         """Return what the broker answers, None where it is an error that is fine."""

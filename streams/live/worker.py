@@ -18,6 +18,7 @@ from schemas.instant import SECOND, text
 from schemas.records import Records
 from schemas.wire import canonical
 from streams.core.decider import Time
+from streams.live.access import Where
 from streams.live.app import create_app, run_worker
 from streams.live.books import Books
 from streams.live.counts import Counts
@@ -47,7 +48,7 @@ log = logging.getLogger(__name__)
 class WorkerSettings:
     """How a worker is started."""
 
-    bootstrap: str
+    bootstrap: Where
     prefix: str = topics.DEFAULT_PREFIX
     group: str = "nameplate"
     time: Time = "clock"

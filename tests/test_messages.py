@@ -284,6 +284,10 @@ CALLS: dict[str, list[str]] = {
                 *("no-mechanism", "any-host", "idle", "no-password", "no-key", "no-ca", "no-pem"),
             )
         ),
+        "topics acls plan --bootstrap 127.0.0.1:1",
+        "topics acls plan --grant king=User:a --bootstrap 127.0.0.1:1",
+        "topics acls apply --grant worker=a --bootstrap 127.0.0.1:1",
+        "topics acls apply --grant worker=User:a --bootstrap 127.0.0.1:1",
         "worker --bootstrap 192.0.2.1:9092",
         "topics apply --bootstrap 192.0.2.1:9092 --client-config plain.properties",
         "publish good.jsonl --bootstrap 127.0.0.1:1,192.0.2.1:9092",

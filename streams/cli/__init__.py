@@ -13,7 +13,7 @@ logs.py         what the libraries and the worker log
 ending.py       how a command ends
 """
 
-from streams.cli import demo, doctoring, generating, offline, online, schemas
+from streams.cli import demo, doctoring, generating, offline, online, rights, schemas
 from streams.cli.ending import main
 
-__all__ = ["demo", "doctoring", "generating", "main", "offline", "online", "schemas"]
+__all__ = ["demo", "doctoring", "generating", "main", "offline", "online", "rights", "schemas"]

@@ -13,7 +13,7 @@ statuses.py    keeps account-status true
 standing.py, counts.py, metrics.py   what is told of a worker
 watchdog.py, progress.py             what ends one that stands still, and what it says while it is long at work
 access.py      how the broker is spoken to: Kafka's own client settings, and no plaintext beyond this machine
-log.py, journal.py, books.py, publish.py, topics.py, topic_specs.py   the broker outside of the group
+log.py, journal.py, books.py, publish.py, topics.py, topic_specs.py, acls.py, admin.py   the broker outside of the group
 remedies.py    what to type next when it is not as it must be
 failpoints.py  where a test lets a worker die
 """

@@ -132,12 +132,13 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                     return runs  # the error is told by the next poll
                 del fetcher._records[tp]
                 raise _unreadable(tp, found._error)
-            del fetcher._records[tp]
-            fetcher._notify(fetcher._wait_consume_future)
             try:
                 run = drain(found, tp, gate)
             except CorruptRecordException as error:
                 raise _unreadable(tp, error) from error
+            if run is None or not found.has_more():
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
             if run is None:
                 continue
             if gate is not None:

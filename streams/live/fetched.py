@@ -11,7 +11,11 @@ from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.errors import CorruptRecordException, KafkaError
 
 from schemas.errors import InvariantBroken, TransportError
+from streams.live.capped import is_folded
 from streams.live.remedies import LOOK, said
+
+MOST_FOLDED = 16
+"""Compressed batches of one run: it is parsed whole, and they may unfold to 8 MiB each."""
 
 
 class Record(Protocol):
@@ -76,7 +80,9 @@ class Run:
 
     def _parse(self) -> Iterator[Record]:
         try:
-            for batch in self._batches:
+            self._batches.reverse()
+            while self._batches:
+                batch = self._batches.pop()  # what it unfolds to goes with it
                 if batch.base_offset >= self.start:
                     yield from batch
                 else:  # Kafka sends whole batches: the first may begin before what was asked for
@@ -89,7 +95,9 @@ class Run:
 
 
 def drain(result: Any, tp: Any, gate: Any) -> Run | None:
-    """Take all batches out of an aiokafka `FetchResult`, as its `getall` would, without parsing records.
+    """Take the batches out of an aiokafka `FetchResult`, as its `getall` would, without parsing records.
+
+    Of very many compressed ones some are left there, so that a run has an end also where its bytes have none.
 
     Control batches and batches of aborted transactions are dropped, their offsets passed. None if the result
     is stale: its position is not the consumer's any more.
@@ -100,18 +108,20 @@ def drain(result: Any, tp: Any, gate: Any) -> Run | None:
     if not result.check_assignment(result._topic_partition) or not result.has_more():
         return None
     rest = result._partition_records
-    start, batches = rest.next_fetch_offset, []
-    while rest._records.has_next():
+    start, batches, folded = rest.next_fetch_offset, [], 0
+    while rest._records.has_next() and folded < MOST_FOLDED:
         batch = rest._records.next_batch()
         if rest._check_crcs and not batch.validate_crc():
             raise CorruptRecordException(f"wrong checksum of the batch at offset {batch.base_offset}")
         if not _is_dropped(rest, batch):
             batches.append(batch)
         rest.next_fetch_offset = batch.next_offset
+        folded += is_folded(batch)
     result._update_position()
-    result._partition_records = rest._records_iterator = (
-        None  # the two hold each other, and the fetched bytes
-    )
+    if not rest._records.has_next():
+        result._partition_records = rest._records_iterator = (
+            None  # the two hold each other, and the fetched bytes
+        )
     end = cast(int, rest.next_fetch_offset)
     return Run(tp.topic, tp.partition, start, end, batches=batches, gate=gate) if end > start else None
 

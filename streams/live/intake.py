@@ -4,8 +4,8 @@ Both hold what has arrived and is not taken yet. Neither decides anything; each 
 """
 
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from schemas import topics
@@ -18,6 +18,8 @@ from streams.core.fold import Fold
 
 HOLD_RECORDS = 200_000
 """With more than this waiting a topic is held back in the fetch buffer."""
+HOLD_BYTES = 64 << 20
+"""The same for the bytes of their values, of which 200,000 usual ones have half as many."""
 
 
 class Piece(NamedTuple):
@@ -34,10 +36,32 @@ class AskEnds(NamedTuple):
     tick: int
 
 
-class Clocked:
+class Waiting:
+    """How many records of each topic wait, and the bytes of their values."""
+
+    def __init__(self) -> None:
+        self._records: Counter[str] = Counter()
+        self._bytes: Counter[str] = Counter()
+
+    def add(self, topic: str, values: Sequence[bytes | None], sign: int = 1) -> None:
+        """Count values that wait from now on; with -1 those that wait no more."""
+        self._records[topic] += sign * len(values)
+        self._bytes[topic] += sign * sum(map(len, filter(None, values)))
+
+    def is_full(self, topic: str) -> bool:
+        """Return whether a topic is to be held back."""
+        return self._records[topic] > HOLD_RECORDS or self.overflows(topic)
+
+    def overflows(self, topic: str) -> bool:
+        """Return whether no more of a topic may come in at all."""
+        return self._bytes[topic] > HOLD_BYTES
+
+
+class Clocked(Waiting):
     """Wall time: records as they arrive, but no tick overtakes what was there before it."""
 
     def __init__(self, fold: Fold) -> None:
+        super().__init__()
         self._fold = fold
         self._arrived: deque[Piece] = deque()
         self._ends: dict[str, int] = {}
@@ -46,10 +70,7 @@ class Clocked:
     def offer(self, piece: Piece) -> None:
         """Take in a run that arrived."""
         self._arrived.append(piece)
-
-    def waiting(self, topic: str) -> int:
-        """Return how many records of a topic wait."""
-        return sum(len(piece.records) for piece in self._arrived if piece.topic == topic)
+        self.add(piece.topic, piece.records.values)
 
     def ends_are(self, tick: int, ends: dict[str, int]) -> None:
         """Hear the ends of the inputs, asked after a tick was fetched."""
@@ -57,6 +78,12 @@ class Clocked:
 
     def next(self) -> Piece | AskEnds | None:
         """Return what to take now, what to ask, or None: something has to arrive first."""
+        chosen = self._next()
+        if isinstance(chosen, Piece):
+            self.add(chosen.topic, chosen.records.values, -1)
+        return chosen
+
+    def _next(self) -> Piece | AskEnds | None:
         fold = self._fold
         blocked: set[str] = set()
         for place, piece in enumerate(self._arrived):
@@ -152,10 +179,11 @@ class Pace:
         return instant + int((now - seconds) * self._per_second)
 
 
-class Merged:
+class Merged(Waiting):
     """Records time: complete histories, merged by the records' own instants up to the ends seen at the start."""
 
     def __init__(self, fold: Fold, ends: dict[str, int], pace: Pace) -> None:
+        super().__init__()
         self._fold = fold
         self._pace = pace
         self._ends = {topic: max(ends[topic], fold.positions[topic]) for topic in _ORDER}
@@ -173,10 +201,7 @@ class Merged:
         following = [*(record.offset for record in records[1:]), end]
         self._waiting[topic].extend(zip(records, following, strict=True) if records else ())
         self._read_to[topic] = max(self._read_to[topic], end)
-
-    def waiting(self, topic: str) -> int:
-        """Return how many records of a topic wait."""
-        return len(self._waiting.get(topic, ()))
+        self.add(topic, [record.value for record in records])
 
     @property
     def at_end(self) -> bool:
@@ -223,6 +248,7 @@ class Merged:
             records.append(record)
             if topic == topics.BOOKS:
                 break  # who can be read after it, the book says
+        self.add(topic, [record.value for record in records], -1)
         return Piece(topic, Records.of(records), end)
 
     def _instant(self, topic: str, record: Raw) -> int:

@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from schemas import topics
 from schemas.errors import OperatorError, TransportError
 from streams.live.access import Where, access_of
-from streams.live.remedies import LOOK, missing, no_answer, said
+from streams.live.remedies import LOOK, missing, no_answer, not_allowed, said
 
 READ_S = 30.0
 """A read that has not come to its end by then is a broker that does not do its part."""
@@ -86,7 +86,10 @@ class Log:
         """
         name = topics.full_name(topic, self._prefix)
         await self._asker._client.force_metadata_update()
-        found = self._asker._client.cluster.partitions_for_topic(name)
+        cluster = self._asker._client.cluster
+        if name in cluster.unauthorized_topics:
+            raise OperatorError(not_allowed(f"nobody allowed us {name}", self._bootstrap))
+        found = cluster.partitions_for_topic(name)
         if not found:
             raise OperatorError(missing([name], self._bootstrap, self._prefix))
         return set(found)
@@ -152,4 +155,18 @@ class Log:
         """Return the highest sequence number visible in an output partition, None where it is empty."""
         log_start, log_end = (await self.bounds([topic], partition))[topic]
         found = await self.read(topic, partition, max(log_start, log_end - TAIL_RECORDS), log_end)
-        return max((msgspec.json.decode(record.value)["seq"] for record in found.records), default=None)
+        return max(
+            (seq for record in found.records if (seq := _seq_of(record.value)) is not None), default=None
+        )
+
+
+def _seq_of(value: bytes | None) -> int | None:
+    """Return the sequence number of an output; None of what somebody else has put into its topic."""
+    try:
+        return msgspec.json.decode(value or b"", type=_Output).seq
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+class _Output(msgspec.Struct):
+    seq: int

@@ -21,7 +21,7 @@ from streams.journaling import draft_of, follows_from, status_headers
 from streams.ledger import effects, root
 from streams.ledger.recovery import Assignment, Recovery
 from streams.ledger.step import Step
-from streams.live.intake import HOLD_RECORDS, AskEnds, Clocked, Merged, Pace, Piece
+from streams.live.intake import AskEnds, Clocked, Merged, Pace, Piece
 from streams.live.performer import HEAD_KEY, Performer, View
 from streams.live.ports import Ports
 from streams.live.statuses import Seen, fingerprint
@@ -175,8 +175,8 @@ class Owner:
             self._early.append(piece)
             return
         self._intake.offer(piece)
-        if self._intake.waiting(piece.topic) > HOLD_RECORDS:
-            self._ports.hold(piece.topic, self.partition)
+        if self._intake.is_full(piece.topic):
+            self._ports.hold(piece.topic, self.partition, drop=self._intake.overflows(piece.topic))
         self._woken.set()
 
     def wake(self) -> None:
@@ -255,7 +255,7 @@ class Owner:
     def _choose(self) -> Piece | AskEnds | None:
         assert self._intake is not None  # noqa: S101 - recover came first
         chosen = self._intake.next()
-        if isinstance(chosen, Piece) and self._intake.waiting(chosen.topic) <= HOLD_RECORDS:
+        if isinstance(chosen, Piece) and not self._intake.is_full(chosen.topic):
             self._ports.release(chosen.topic, self.partition)
         return chosen
 

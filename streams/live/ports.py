@@ -91,10 +91,10 @@ class Ports:
         wanted = (topics.COUNTS, topics.FACTS) + ((topics.CLOCK,) if time == "clock" else ())
         await self._app.consumer.open_at({self._tp(topic, partition): positions[topic] for topic in wanted})
 
-    def hold(self, topic: str, partition: int) -> None:
-        """Leave a topic's records in the fetch buffer."""
+    def hold(self, topic: str, partition: int, *, drop: bool) -> None:
+        """Leave a topic's records in the fetch buffer; with `drop` also those that are on their way here."""
         if topic != topics.BOOKS:
-            self._app.consumer.hold(self._tp(topic, partition))
+            self._app.consumer.hold(self._tp(topic, partition), drop=drop)
 
     def release(self, topic: str, partition: int) -> None:
         """Deliver a topic again that was held."""

@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.errors import OperatorError, TransportError
 from schemas.partitioner import partition_of
 from streams.live.access import Where, access_of
-from streams.live.remedies import LOOK, missing, no_answer, said
+from streams.live.remedies import LOOK, REFUSED, missing, no_answer, not_allowed, said
 from streams.replay_files import Line
 
 IN_FLIGHT = 500
@@ -52,6 +52,8 @@ async def publish(
                 await asyncio.sleep(max(0.0, started + sent / rate - asyncio.get_running_loop().time()))
     except KafkaConnectionError as error:
         raise TransportError(no_answer(bootstrap, said(error))) from error
+    except REFUSED as error:
+        raise OperatorError(not_allowed(said(error), bootstrap)) from error
     except KafkaError as error:
         raise TransportError(
             f"The broker at {bootstrap} acknowledged {sent} lines and then took no more ({said(error)}). {LOOK}"
@@ -83,6 +85,8 @@ async def _partitions(
         async with asyncio.timeout(10):
             return len(await producer.partitions_for(name))
     except (TimeoutError, KafkaError) as error:
+        if name in producer.client.cluster.unauthorized_topics:
+            raise OperatorError(not_allowed(f"nobody allowed us {name}", bootstrap)) from error
         raise OperatorError(missing([name], bootstrap, prefix)) from error
 
 

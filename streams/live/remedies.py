@@ -3,11 +3,20 @@
 import socket
 from collections.abc import Sequence
 
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+)
+
 from schemas.topics import DEFAULT_PREFIX
 from streams.live.access import Where, access_of, hosts
 
 LOCAL = "127.0.0.1:9092"
 """Where `nameplate broker up` listens, and where every command looks unless it is told otherwise."""
+
+REFUSED = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
+"""How aiokafka says that a right is missing."""
 
 LISTEN_S = 3
 """A connection is made in less than a second even across the world."""
@@ -29,9 +38,25 @@ def called(command: str, bootstrap: Where, prefix: str) -> str:
 
 def no_answer(bootstrap: Where, why: str) -> str:
     """Return what is said when no broker answers; why, where somebody listens."""
+    silent = why_silent(bootstrap)
+    said = f"No Kafka broker answers at {bootstrap} ({silent or why}). "
+    if silent is not None:
+        return said + (
+            "Start a local one with `nameplate broker up`, name yours with --bootstrap HOST:PORT, or see what is "
+            "missing with `nameplate doctor`."
+        )
+    file = access_of(bootstrap).file
+    return said + (
+        f"Somebody listens there: see that {file or '--client-config FILE'} says what a broker with TLS or passwords "
+        "wants; with NAMEPLATE_LOG=ERROR you see what was answered. Then run the command again."
+    )
+
+
+def not_allowed(what: str, bootstrap: Where) -> str:
+    """Return what is said when the broker knows us, and does not let us."""
     return (
-        f"No Kafka broker answers at {bootstrap} ({why_silent(bootstrap) or why}). Start a local one with "
-        "`nameplate broker up`, name yours with --bootstrap HOST:PORT, or see what is missing with `nameplate doctor`."
+        f"The broker at {bootstrap} refused: {what}. See which rights a role needs with `nameplate topics acls plan "
+        "--grant ROLE=User:NAME`; who may give them does so with `nameplate topics acls apply`."
     )
 
 

@@ -6,12 +6,10 @@ What they must be stands in `topic_specs.py`. Administration alone goes through 
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -21,8 +19,9 @@ from confluent_kafka.admin import (
 
 from schemas import topics
 from schemas.errors import OperatorError, TransportError
-from streams.live.access import Where, access_of
-from streams.live.remedies import called, missing, no_answer, why_silent
+from streams.live.access import Where
+from streams.live.admin import REQUEST_S, Admin
+from streams.live.remedies import called, missing
 from streams.live.topic_specs import Change, Found, TopicSpec, compare, wanted
 
 __all__ = [
@@ -41,8 +40,6 @@ __all__ = [
     "wanted",
 ]
 
-REQUEST_S = 5
-"""How long one question to the broker may take; a healthy one answers in milliseconds."""
 APPLY_S = 60
 """How long new topics may take to get their leaders; on the local broker less than 1 s."""
 
@@ -53,7 +50,7 @@ def brokers(bootstrap: Where) -> int:
     Raises:
         TransportError: none answers.
     """
-    admin = _Admin(bootstrap)
+    admin = Admin(bootstrap)
     try:
         return len(admin.list_topics(timeout=REQUEST_S).brokers)
     except KafkaException as error:
@@ -67,7 +64,7 @@ def plan(bootstrap: Where, specs: Sequence[TopicSpec]) -> list[Change]:
         OperatorError: a partition count differs.
         TransportError: no broker answers.
     """
-    return compare(specs, _find(_Admin(bootstrap), [spec.name for spec in specs]))
+    return compare(specs, _find(Admin(bootstrap), [spec.name for spec in specs]))
 
 
 def plan_as_found(bootstrap: Where, prefix: str, otherwise: int) -> list[Change]:
@@ -82,7 +79,7 @@ def plan_as_found(bootstrap: Where, prefix: str, otherwise: int) -> list[Change]
         OperatorError: the topics do not have the same number of partitions.
         TransportError: no broker answers.
     """
-    found = _find(_Admin(bootstrap), [spec.name for spec in wanted(prefix, 1)])
+    found = _find(Admin(bootstrap), [spec.name for spec in wanted(prefix, 1)])
     counts = [
         found[name].partitions
         for short in (topics.JOURNAL, *topics.ALL)
@@ -126,7 +123,7 @@ def apply(bootstrap: Where, specs: Sequence[TopicSpec]) -> list[Change]:
         OperatorError: a partition count differs (then nothing is changed), or the broker refuses.
         TransportError: no broker answers, or the topics do not get ready.
     """
-    admin = _Admin(bootstrap)
+    admin = Admin(bootstrap)
     done = compare(specs, _find(admin, [spec.name for spec in specs]))
     _create(admin, [change.spec for change in done if change.kind == "create"])
     _alter(admin, [change for change in done if change.kind == "alter"])
@@ -150,7 +147,7 @@ def delete(bootstrap: Where, specs: Sequence[TopicSpec], group: str) -> None:
         OperatorError: the broker refuses.
         TransportError: no broker answers.
     """
-    admin = _Admin(bootstrap)
+    admin = Admin(bootstrap)
     for topic in admin.delete_topics([spec.name for spec in specs], request_timeout=REQUEST_S).values():
         admin.answer(topic, KafkaError.UNKNOWN_TOPIC_OR_PART)
     for member in admin.delete_consumer_groups([group], request_timeout=REQUEST_S).values():
@@ -164,7 +161,7 @@ def topic_ids(bootstrap: Where, names: Sequence[str]) -> dict[str, str]:
         OperatorError: a topic is missing.
         TransportError: no broker answers.
     """
-    described = _describe(_Admin(bootstrap), names)
+    described = _describe(Admin(bootstrap), names)
     _check_present(names, described)
     # librdkafka writes base64 with + and /, Kafka with - and _.
     return {name: str(described[name].topic_id).replace("+", "-").replace("/", "_") for name in names}
@@ -177,45 +174,10 @@ def topic_config(bootstrap: Where, name: str) -> dict[str, str]:
         OperatorError: the topic is missing.
         TransportError: no broker answers.
     """
-    admin = _Admin(bootstrap)
+    admin = Admin(bootstrap)
     found = _find(admin, [name])
     _check_present([name], found)
     return dict(found[name].config)
-
-
-class _Admin(AdminClient):  # type: ignore[misc]
-    """A connection for administration, silent: what goes wrong is said once, by the error that follows.
-
-    Raises:
-        OperatorError: it would be plaintext beyond this machine.
-        TransportError: nobody listens.
-    """
-
-    def __init__(self, bootstrap: Where) -> None:
-        self.bootstrap = bootstrap
-        settings = access_of(bootstrap).confluent()
-        if why_silent(bootstrap) is not None:  # librdkafka would try for seconds, and not say why
-            raise TransportError(no_answer(bootstrap, "it is gone again"))
-        super().__init__({**settings, "log_level": 0, "client.id": "nameplate-topics"})
-
-    def answer(self, future: "Future[Any]", *fine: int) -> Any:
-        """Return what the broker answers, None where it is an error that is fine."""
-        try:
-            return future.result()
-        except KafkaException as error:
-            if error.args[0].code() in fine:
-                return None
-            raise self.said_no(error) from error
-
-    def said_no(self, error: KafkaException) -> OperatorError | TransportError:
-        """Return the error for what the broker, or the library on its behalf, refused."""
-        cause = error.args[0]
-        if cause.code() < 0:  # librdkafka's own: nobody was reached
-            return TransportError(no_answer(self.bootstrap, f"not within {REQUEST_S} s: {cause.str()}"))
-        return OperatorError(
-            f"The broker at {self.bootstrap} refused: {cause.str()}. See what is asked of it with "
-            f"{called('topics plan', self.bootstrap, topics.DEFAULT_PREFIX)}."
-        )
 
 
 def _check_present(names: Sequence[str], present: Mapping[str, object]) -> None:
@@ -226,15 +188,16 @@ def _check_present(names: Sequence[str], present: Mapping[str, object]) -> None:
         )
 
 
-def _describe(admin: _Admin, names: Sequence[str]) -> dict[str, Any]:
+def _describe(admin: Admin, names: Sequence[str]) -> dict[str, Any]:
     futures = admin.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_S)
     answers = {
-        name: admin.answer(future, KafkaError.UNKNOWN_TOPIC_OR_PART) for name, future in futures.items()
+        name: admin.answer(future, KafkaError.UNKNOWN_TOPIC_OR_PART, of=name)
+        for name, future in futures.items()
     }
     return {name: answer for name, answer in answers.items() if answer is not None}
 
 
-def _find(admin: _Admin, names: Sequence[str]) -> dict[str, Found]:
+def _find(admin: Admin, names: Sequence[str]) -> dict[str, Found]:
     described = _describe(admin, names)
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in described]
     futures = admin.describe_configs(resources, request_timeout=REQUEST_S) if resources else {}
@@ -247,7 +210,7 @@ def _find(admin: _Admin, names: Sequence[str]) -> dict[str, Found]:
     return found
 
 
-def _is_ready(admin: _Admin, specs: Sequence[TopicSpec]) -> bool:
+def _is_ready(admin: Admin, specs: Sequence[TopicSpec]) -> bool:
     names = [spec.name for spec in specs]
     if any(change.kind != "keep" for change in compare(specs, _find(admin, names))):
         return False
@@ -255,14 +218,14 @@ def _is_ready(admin: _Admin, specs: Sequence[TopicSpec]) -> bool:
     return all(partition.leader is not None for topic in described for partition in topic.partitions)
 
 
-def _create(admin: _Admin, specs: Sequence[TopicSpec]) -> None:
+def _create(admin: Admin, specs: Sequence[TopicSpec]) -> None:
     # -1: as many copies as the cluster makes by default; how many machines there are is not ours to know.
     new = [NewTopic(spec.name, spec.partitions, -1, config=dict(spec.config)) for spec in specs]
     for future in (admin.create_topics(new, request_timeout=REQUEST_S) if new else {}).values():
         admin.answer(future, KafkaError.TOPIC_ALREADY_EXISTS)
 
 
-def _alter(admin: _Admin, changes: Sequence[Change]) -> None:
+def _alter(admin: Admin, changes: Sequence[Change]) -> None:
     resources = [
         ConfigResource(
             ResourceType.TOPIC,

@@ -47,6 +47,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.gates = Gates()
         self._held: set[TP] = set()
+        self._full: set[TP] = set()
         self._delivering = False
         self._reopening: asyncio.Task[None] | None = None
         self._resting = asyncio.Lock()
@@ -82,16 +83,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         for tp in tps:
             self.gates.shut(TP(*tp))
 
-    def hold(self, tp: TP) -> None:
+    def hold(self, tp: TP, *, drop: bool = False) -> None:
         """Leave the partition's records in the fetch buffer, which then fetches no more; others go on.
 
-        At most what was already on its way (a few runs) still arrives.
+        What was already on its way (a few runs) still arrives, or with `drop` is fetched again later.
         """
         self._held.add(TP(*tp))
+        if drop:
+            self._full.add(TP(*tp))
 
     def release(self, tp: TP) -> None:
         """Deliver a held partition again, at once."""
         self._held.discard(TP(*tp))
+        self._full.discard(TP(*tp))
         self._thread.wake()
 
     def accepted(self, tp: TP, offset: int) -> bool:
@@ -110,9 +114,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """
         tp = TP(run.topic, run.partition)
         gate = self.gates.open.get(tp)
-        if self._delivering and gate is not None and gate is run.gate and run.start > gate.handed:
-            self._mend(tp, gate)
-            return False
+        if self._delivering and gate is not None and gate is run.gate:
+            if run.start > gate.handed:
+                log.warning(
+                    "%s: Faust dropped what came after offset %s; it is fetched again", tp, gate.handed
+                )
+            if run.start > gate.handed or tp in self._full:
+                self._mend(tp, gate)
+                return False
         return self._delivering and self.gates.take(run)
 
     # Holes: Faust drops what is on its way whenever its flow stops, and its flow may go on again without an
@@ -120,7 +129,6 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def _mend(self, tp: TP, gate: Gate) -> None:
         """Deliver a partition again from where it was last handed over; what is on its way is stale then."""
-        log.warning("%s: Faust dropped what came after offset %s; it is fetched again", tp, gate.handed)
         self.gates.shut(tp)
         mending = asyncio.ensure_future(self._open_again(tp, gate.handed))
         self._mending.add(mending)
@@ -144,6 +152,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             }
             for tp, state in now.items():
                 if self._delivering and before.get(tp) == state:
+                    log.warning("%s: nothing came after offset %s; it is fetched again", tp, state[1])
                     self._mend(tp, state[0])
             before = now
 
@@ -276,6 +285,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                 log.warning("the last commit took over %s s and was left; positions are advisory", COMMIT_S)
         self.gates.forget()
         self._held.clear()
+        self._full.clear()
         self._buffered_partitions.clear()
 
     async def _before_revoke(self, partitions: set[int]) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from schemas import topics
-from schemas.errors import TransportError
+from schemas.errors import OperatorError, TransportError
 from schemas.instant import SECOND, text
 from schemas.records import Records
 from schemas.wire import canonical
 from streams.core.decider import Time
 from streams.live.access import Where
+from streams.live.acls import check_worker
 from streams.live.app import create_app, run_worker
 from streams.live.books import Books
 from streams.live.counts import Counts
@@ -29,7 +30,7 @@ from streams.live.log import Log
 from streams.live.owner import Owner, Superseded
 from streams.live.performer import View
 from streams.live.ports import Ports
-from streams.live.remedies import no_answer
+from streams.live.remedies import REFUSED, no_answer, not_allowed, said
 from streams.live.rows import send_in_order
 from streams.live.standing import Standing, standing_of, watched_at_work, watched_inputs
 from streams.live.statuses import Seen, StatusTails
@@ -109,7 +110,10 @@ class Worker:
 
             metrics.serve(settings.metrics_port, metrics.Numbers(self.counts, self._standings))
         check(settings.bootstrap, settings.prefix, with_ticks=settings.time == "clock")
+        check_worker(settings.bootstrap, settings.prefix, settings.group)
         code = run_worker(self.app)
+        if isinstance(self.app.halted, REFUSED):
+            raise OperatorError(not_allowed(said(self.app.halted), settings.bootstrap)) from self.app.halted
         if isinstance(self.app.halted, KafkaError):
             raise TransportError(no_answer(settings.bootstrap, repr(self.app.halted))) from self.app.halted
         if self.app.halted is not None:

@@ -15,6 +15,7 @@ from aiokafka.consumer import fetcher, group_coordinator, subscription_state
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.sender import Sender
 from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from faust import App, Worker
 from faust.agents import Agent
@@ -122,6 +123,8 @@ def test_what_we_override_is_still_called_so(owner, name, arguments, breaks):
 
 
 USED = [
+    (MemoryRecords, "has_next next_batch size_in_bytes"),
+    (DefaultRecordBatch, "compression_type max_timestamp timestamp_type"),
     (
         fetcher.FetchResult,
         "_topic_partition _partition_records _assignment check_assignment has_more _update_position",

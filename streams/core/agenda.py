@@ -1,7 +1,7 @@
 """What falls due next, over all accounts of a partition."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 from schemas.account import Row
@@ -30,18 +30,29 @@ class Agenda:
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+        self._platforms: dict[str, str] = {}
         self.next_at = FOREVER
 
     def rebuild(
         self, book: PolicyBook, rows: Iterable[tuple[bytes, Row]], after: int, cursor: Due | None
     ) -> None:
-        """Plan everything anew.
+        """Plan everything anew; see `rebuilding`."""
+        for _ in self.rebuilding(book, rows, after, cursor):
+            pass
+
+    def rebuilding(
+        self, book: PolicyBook, rows: Iterable[tuple[bytes, Row]], after: int, cursor: Due | None
+    ) -> Iterator[None]:
+        """Plan everything anew, row by row; it is of no use before the end.
 
         Args:
             book: The adopted book.
             rows: Every row with its key.
             after: The instant up to which everything was decided (T).
             cursor: Where a record that was not finished stopped; what comes before it was decided.
+
+        Yields:
+            After each row, for who has many of them and something else to do in between.
         """
         after = cursor.due if cursor is not None else after
         bounds = phase_bounds(book.policies.values())
@@ -51,6 +62,7 @@ class Agenda:
             platform, _, account_id = key.decode().partition(":")
             unseen = cursor is not None and (platform, account_id) > (cursor.platform, cursor.account_id)
             self._plan(key, next_due(book.policies.get(platform), row, after - unseen))
+            yield
         self._heap = list(self._planned.values())
         if cursor is not None:
             here = [bound for bound in bounds if bound[0] == cursor.due]
@@ -94,6 +106,7 @@ class Agenda:
             self._planned.pop(key, None)
             return
         platform, _, account_id = key.decode().partition(":")
+        platform = self._platforms.setdefault(platform, platform)  # one text for all dues, not one for each
         self._planned[key] = Due(due[0], platform, account_id, due[1])
 
     def _spread(self, bounds: list[tuple[int, str, int]]) -> list[Due]:

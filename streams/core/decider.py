@@ -78,22 +78,35 @@ class Decider:
         self._statuses: list[tuple[str, Row | None, int, PolicyBook]] = []
 
     def use(self, book: PolicyBook, after: Cursor | None = None) -> None:
-        """Decide by a book from now on: bands and dues are those of its policies.
+        """Decide by a book from now on; see `using`."""
+        for _ in self.using(book, after):
+            pass
+
+    def using(self, book: PolicyBook, after: Cursor | None) -> Iterator[None]:
+        """Decide by a book from now on: bands and dues are those of its policies, row by row.
 
         Args:
             book: The book.
             after: How far an unfinished record came; what is due before that was decided.
+
+        Yields:
+            After each row. Nothing can be decided before the end.
         """
         self.book = book
         self.asleep = {name: band_of(policy, None) for name, policy in book.policies.items()}
-        rows = [(key, unpack(packed)) for key, packed in self._items()]
-        self.open_duties = sum(_has_duty(row) for _, row in rows)
+        self.open_duties = 0
         self.bands = {}
-        for key, row in rows:
+        yield from self.agenda.rebuilding(book, self._look_at_rows(book), self.T, _due_of(after))
+
+    def _look_at_rows(self, book: PolicyBook) -> Iterator[tuple[bytes, Row]]:
+        """Yield every row, one unpacked at a time, and keep its band and its duty."""
+        for key, packed in self._items():
+            row = unpack(packed)
+            self.open_duties += _has_duty(row)
             policy = book.policies.get(place_of(key)[0])
             if policy is not None:
                 self.bands[key] = band_of(policy, row)
-        self.agenda.rebuild(book, rows, self.T, _due_of(after))
+            yield key, row
 
     def settled(self) -> None:
         """Hear that the changed rows are in the view."""

@@ -115,6 +115,10 @@ class Fold:
         if book is not None:
             decider.use(book, after)
 
+    def using(self, book: PolicyBook, after: Cursor | None) -> Iterator[None]:
+        """Take the adopted book into use row by row, after a `restore` without it; nothing comes before its end."""
+        return self.decider.using(book, after)
+
     @property
     def T(self) -> int:
         """The time of the partition, BEFORE_TIME before any."""

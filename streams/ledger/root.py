@@ -37,7 +37,12 @@ def replace(root: int, key: bytes, before: bytes | None, after: bytes | None) ->
 
 def of_rows(rows: Iterable[tuple[bytes, bytes]]) -> int:
     """Return the root of rows, in any order."""
-    return sum(row_hash(key, row) for key, row in rows) % _SIZE
+    return of_sum(sum(row_hash(key, row) for key, row in rows))
+
+
+def of_sum(hashes: int) -> int:
+    """Return the root of a sum of `row_hash` over rows."""
+    return hashes % _SIZE
 
 
 def text(root: int) -> str:

@@ -139,13 +139,17 @@ class Owner:
         self._fold = Fold(self.partition, View(rows), self._time)
         self._fold.restore(
             T=parse(content.T) if content.T is not None else None,
-            book=self._ports.books.find(content.book) if content.book is not None else None,
+            book=None,
             positions=content.positions,
             next_seq=content.next_seq,
             root=root.parse(content.state_root),
             next_entry=ending.head.n + 1,
             after=content.after,
         )
+        if content.book is not None:
+            await self.performer.breathing(
+                "bands and dues", self._fold.using(self._ports.books.find(content.book), content.after)
+            )
         bounds = await self._ports.log.bounds(_OF_HISTORIES, self.partition)
         self.ends_at_start = {topic: end for topic, (_, end) in bounds.items()}
         by_clock = self._time == "clock"

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, ItemsView, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from schemas import topics
@@ -23,10 +24,21 @@ RETRIES = 8
 RETRY_S = 0.2
 """An effect whose outcome is unknown is done again after 0.2, 0.4, … s, some 50 s in all; then the worker stops."""
 
+BREATH_ROWS = 5_000
+"""Some 50 ms: a takeover of a million rows is not to keep ticks and other partitions waiting for seconds."""
+
 HEAD_KEY = b"head"
 """Under it the table keeps the head pointer. An account's key has a colon."""
 
 log = logging.getLogger(__name__)
+
+
+class _Items(ItemsView[bytes, bytes]):
+    """The rows as pairs, in one go over the dict: a takeover looks at all of them."""
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        rows: Mapping[bytes, bytes] = self._mapping._rows  # type: ignore[attr-defined]
+        return (item for item in rows.items() if item[0] != HEAD_KEY)
 
 
 class View(Mapping[bytes, bytes]):
@@ -41,6 +53,10 @@ class View(Mapping[bytes, bytes]):
     def get(self, key: bytes, default: Any = None) -> Any:
         """Return a packed row."""
         return self._rows.get(key, default)
+
+    def items(self) -> ItemsView[bytes, bytes]:
+        """Return every key and packed row."""
+        return _Items(self)
 
     def __iter__(self) -> Iterator[bytes]:
         return (key for key in self._rows if key != HEAD_KEY)
@@ -149,6 +165,35 @@ class Performer:
             case _:
                 await self._do_recovery(machine, effect)
 
+    async def _root(self) -> int:
+        """Return the state root of the rows."""
+        found = root.EMPTY
+
+        def hashed() -> Iterator[None]:
+            nonlocal found
+            for key, packed in View(self._ports.rows.partition(self._partition)).items():
+                found += root.row_hash(key, packed)
+                yield
+
+        await self.breathing("the state root", hashed())
+        return root.of_sum(found)
+
+    async def breathing(self, what: str, work: Iterable[None]) -> None:
+        """Do work that takes one step for each row, letting others have their turn in between.
+
+        Args:
+            what: It, as its progress is told.
+            work: Its steps.
+        """
+        progress = Progress(
+            f"partition {self._partition}: {what}", len(View(self._ports.rows.partition(self._partition)))
+        )
+        steps = iter(work)
+        while passed := sum(1 for _ in islice(steps, BREATH_ROWS)):
+            progress.passed(passed)
+            self.moves += 1
+            await asyncio.sleep(0)
+
     async def _read_journal(self, start: int, end: int | None) -> Slice:
         """Read a part of the journal: as much as is there, but no more than fits the memory and a try."""
         part_end = start + READ_OFFSETS
@@ -185,7 +230,7 @@ class Performer:
                 ports.rows.clear(partition)
                 recovery.cleared()
             case effects.ComputeRoot():
-                recovery.root_is(root.of_rows(View(ports.rows.partition(partition)).items()))
+                recovery.root_is(await self._root())
             case effects.BackOff(voids):
                 log.warning("partition %s: the takeover was void for the %s. time", partition, voids)
                 await self._pause(RETRY_S * min(voids, 10))

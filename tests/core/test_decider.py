@@ -14,6 +14,7 @@ from builders import (
     phase_tables,
     policy_tables,
     profile_said,
+    row_of,
     ruled,
 )
 from driving import Partition, begun
@@ -190,3 +191,20 @@ def test_an_unreadable_record_is_decided_without_an_account():
     assert partition.read[-1]["key"] is None
     assert partition.read[-1]["reasons"] == [reason("unreadable", dead_letter="not-json")]
     assert canonical(partition.read[-1]) == partition.decisions[-1]
+
+
+def test_a_book_may_be_taken_into_use_row_by_row():
+    rows = {
+        key: pack(row_of(followers=followers))
+        for key, followers in ((b"weibo:a-1", 999), (b"weibo:b-2", 1500))
+    }
+    whole, slow = (Decider(0, rows, "clock") for _ in range(2))
+    book = book_of()
+    whole.use(book)
+    steps = slow.using(book, None)
+    assert len(list(steps)) == len(rows)
+    assert (slow.bands, slow.open_duties, slow.agenda.next_at) == (
+        whole.bands,
+        whole.open_duties,
+        whole.agenda.next_at,
+    )

@@ -3,4 +3,5 @@
 - `rig`: a broker, one worker as a process, and what it costs.
 - `wake`: decisions per second when every count wakes its account.
 - `watched`, `recovery`: a table of many watched accounts, and how long a new owner takes until it serves.
+- `deadlines`: who waits how long while many deadlines come with one tick.
 """

@@ -23,7 +23,7 @@ from schemas.instant import SECOND
 from schemas.partitioner import partition_of
 
 EVERY_S = 0.1
-READY_S = 45
+READY_S = 90
 """The deadlines lie so far ahead of the writing of the table: the worker has to be at work by then."""
 FIRST = 5_000_000
 """Numbers of the accounts that are counted meanwhile: none of the table's."""
@@ -110,8 +110,9 @@ def _tell(worker: Process, probe: Probe, times: list[float], due: int, before_mb
     print(
         f"{due:,} deadlines in {ended - began:.1f} s ({due / max(ended - began, 0.1):,.0f} a second). Counts of other "
         f"partitions: before, median {statistics.median(quiet):.3f} s, longest {quiet[-1]:.3f} of {len(quiet)}; "
-        f"meanwhile median {statistics.median(burst):.3f} s, longest {burst[-1]:.3f} of {len(burst)}. Memory {before_mb:.0f} MB "
-        f"before, peak {worker.peak_mb():.0f}. Takeovers: {worker.log.count(' is ours from entry ')}; {load()}"
+        f"meanwhile median {statistics.median(burst):.3f} s, longest {burst[-1]:.3f} of {len(burst)}. "
+        f"Memory {before_mb:.0f} MB before, peak {worker.peak_mb():.0f}. "
+        f"Takeovers: {worker.log.count(' is ours from entry ')}; {load()}"
     )
 
 

@@ -191,8 +191,22 @@ def encode_content(content: EntryContent) -> bytes:
 
 def encode_entry(n: int, epoch: int, prev: str, writer: str, content: bytes) -> bytes:
     """Return the bytes of an entry round a content that is encoded already."""
-    body = _body(msgspec.Raw(b"%d" % VERSION), n, epoch, prev, writer, msgspec.Raw(content))
-    return _encoder.encode({**body, "seal": entry_hash(_encoder.encode(body))})
+    return encode_hashed(n, epoch, prev, writer, content)[0]
+
+
+def encode_hashed(n: int, epoch: int, prev: str, writer: str, content: bytes) -> tuple[bytes, str]:
+    """Return the bytes of an entry, as `encode_entry`, and their hash.
+
+    Nearly all of an entry stands before its seal, is the same with it and without it, and is hashed once.
+    """
+    before = _encoder.encode({"content": msgspec.Raw(content), "epoch": epoch, "n": n, "prev": prev})[:-1]
+    behind = b"," + _encoder.encode({"v": VERSION, "writer": writer})[1:]
+    hashed = hashlib.sha256(before)
+    unsealed = hashed.copy()
+    unsealed.update(behind)
+    sealed = b',"seal":"%s"%s' % (unsealed.hexdigest().encode(), behind)
+    hashed.update(sealed)
+    return before + sealed, hashed.hexdigest()
 
 
 def _body(

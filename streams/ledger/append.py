@@ -78,8 +78,9 @@ class Appender(ABC):
         self.effect = ReadJournal(start, end)
         return self.effect
 
-    def _append(self, raw: bytes) -> Append:
-        self._flight = Flight(raw, entry_hash(raw))
+    def _append(self, raw: bytes, hashed: str | None = None) -> Append:
+        """Append an entry; its hash, where it is known already."""
+        self._flight = Flight(raw, hashed or entry_hash(raw))
         self.effect = Append(raw)
         return self.effect
 

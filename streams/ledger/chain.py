@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.errors import InvariantBroken
-from schemas.journal import GENESIS_HASH, Envelope, encode_entry, entry_hash, read_envelope
+from schemas.journal import GENESIS_HASH, Envelope, encode_entry, encode_hashed, entry_hash, read_envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +94,8 @@ def after_own(head: Head, entry: bytes) -> Head:
 def next_entry(head: Head, writer: str, content: bytes, *, takeover: bool = False) -> bytes:
     """Return the bytes of the entry that follows a head."""
     return encode_entry(head.n + 1, head.epoch + takeover, head.hash, writer, content)
+
+
+def next_hashed(head: Head, writer: str, content: bytes) -> tuple[bytes, str]:
+    """Return the bytes of the entry of the same owner that follows a head, and their hash."""
+    return encode_hashed(head.n + 1, head.epoch, head.hash, writer, content)

@@ -7,7 +7,7 @@ from schemas.errors import InvariantBroken
 from schemas.journal import MAX_ENTRY_BYTES, HeadPointer, encode_content
 from streams.ledger import stops
 from streams.ledger.append import Appender
-from streams.ledger.chain import Head, judge_slice, next_entry
+from streams.ledger.chain import Head, judge_slice, next_hashed
 from streams.ledger.draft import Draft, Standing, content_of
 from streams.ledger.effects import (
     Append,
@@ -72,7 +72,7 @@ class Step(Appender):
         if self.effect is not None:
             raise InvariantBroken(f"one step at a time: outstanding is {self.effect!r:.80}")
         content = content_of(draft, self._standing)
-        raw = next_entry(self.head, self.writer, encode_content(content))
+        raw, hashed = next_hashed(self.head, self.writer, encode_content(content))
         if len(raw) > MAX_ENTRY_BYTES + draft.book_bytes:
             raise InvariantBroken(
                 f"an entry of {len(raw)} bytes: a step must be cut before {MAX_ENTRY_BYTES}"
@@ -86,7 +86,7 @@ class Step(Appender):
             after=draft.after,
         )
         self._work = self._order(draft)
-        return self._append(raw)
+        return self._append(raw, hashed)
 
     def journal_read(
         self,

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from schemas import topics
@@ -150,7 +151,7 @@ class Owner:
             await self.performer.breathing(
                 "bands and dues", self._fold.using(self._ports.books.find(content.book), content.after)
             )
-        bounds = await self._ports.log.bounds(_OF_HISTORIES, self.partition)
+        bounds = await self._bounds()
         self.ends_at_start = {topic: end for topic, (_, end) in bounds.items()}
         by_clock = self._time == "clock"
         self._intake = Clocked(self._fold) if by_clock else Merged(self._fold, self.ends_at_start, self._pace)
@@ -287,7 +288,8 @@ class Owner:
                 wrong.append((*status, status_headers(self._writer, entry)))
         if wrong:
             log.warning("partition %s: %s statuses in the topic were stale", self.partition, len(wrong))
-            await self._ports.publish(self.partition, ((topics.STATUS, tuple(wrong)),))
+            again = ((topics.STATUS, tuple(wrong)),)
+            await self.performer.patiently(partial(self._ports.publish, self.partition, again))
 
     async def _take(self, piece: Piece) -> None:
         for work in self._fold.take(piece.topic, piece.records, piece.end):
@@ -297,9 +299,13 @@ class Owner:
         await asyncio.sleep(0)  # others have their turn
 
     async def _ask_ends(self, asked: AskEnds) -> None:
-        bounds = await self._ports.log.bounds(_OF_HISTORIES, self.partition)
+        bounds = await self._bounds()
         if isinstance(self._intake, Clocked):
             self._intake.ends_are(asked.tick, {topic: end for topic, (_, end) in bounds.items()})
+
+    async def _bounds(self) -> dict[str, tuple[int, int]]:
+        """Return where the books, the facts and the counts begin and end now."""
+        return await self.performer.patiently(partial(self._ports.log.bounds, _OF_HISTORIES, self.partition))
 
     async def _finish_history(self) -> None:
         """Once everything up to the ends is taken: let T go to the end of a history, and journal all of it."""

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, ItemsView, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from schemas import topics
 from schemas.digest import digest_of
@@ -20,15 +21,19 @@ from streams.live.log import Slice
 from streams.live.ports import Ports
 from streams.live.progress import Progress
 
-RETRIES = 8
 RETRY_S = 0.2
-"""An effect whose outcome is unknown is done again after 0.2, 0.4, … s, some 50 s in all; then the worker stops."""
+LONGEST_PAUSE_S = 10.0
+PATIENCE_S = 300.0
+"""What the broker did not do is asked of it again after 0.2, 0.4, … and then every 10 s, for five minutes: as long as
+a broker may take to be replaced. Then the worker stops, and says so. Nothing is decided or published meanwhile."""
 
 BREATH_ROWS = 5_000
 """Some 50 ms: a takeover of a million rows is not to keep ticks and other partitions waiting for seconds."""
 
 HEAD_KEY = b"head"
 """Under it the table keeps the head pointer. An account's key has a colon."""
+
+_Found = TypeVar("_Found")
 
 log = logging.getLogger(__name__)
 
@@ -109,26 +114,42 @@ class Performer:
             Revoked: the partition was given away meanwhile.
             TransportError: the broker did not do its part for too long.
         """
-        tries = 0
         while (effect := machine.effect) is not None and not isinstance(effect, effects.ENDINGS):
             self.effect = effect
-            self.moves += 1
-            try:
-                await self._do(machine, effect)
-                tries = 0
-            except Revoked:
-                raise
-            except TransportError as error:
-                tries += 1
-                if tries > RETRIES:
-                    raise
-                log.warning("partition %s: trying again. %s", self._partition, error)
-                await asyncio.sleep(RETRY_S * 2 ** (tries - 1))
-                machine.unacked()
+            await self.patiently(partial(self._do, machine, effect), again=machine.unacked)
         self.effect = None
         if isinstance(effect, effects.Stop):
             raise AuditError(f"partition {self._partition}: {effect.message} [{effect.code}]")
         return effect
+
+    async def patiently(
+        self, do: Callable[[], Awaitable[_Found]], *, again: Callable[[], Any] = lambda: None
+    ) -> _Found:
+        """Do something that needs the broker; while the broker does not do its part, do it again.
+
+        Args:
+            do: What is done; twice is as good as once.
+            again: Told before each further try.
+
+        Raises:
+            Revoked: the partition was given away meanwhile.
+            TransportError: the broker did not do its part for too long.
+        """
+        now = asyncio.get_running_loop().time
+        began, pause_s = now(), RETRY_S
+        while True:
+            self.moves += 1
+            try:
+                return await do()
+            except Revoked:
+                raise
+            except TransportError as error:
+                if now() - began + pause_s > PATIENCE_S:
+                    raise
+                log.warning("partition %s: trying again. %s", self._partition, error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                again()
 
     async def _do(self, machine: Any, effect: effects.Effect) -> None:
         ports, partition = self._ports, self._partition

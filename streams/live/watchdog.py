@@ -26,7 +26,7 @@ from streams.live.remedies import LOOK
 
 PERIOD_S = 120.0
 """Longer than one try of an effect takes (two timeouts of a request, 60 s), than the longest pause between two
-tries (26 s), and than the group takes to move a partition (15 s). A worker that is ended for nothing costs a
+tries (10 s), and than the group takes to move a partition (15 s). A worker that is ended for nothing costs a
 takeover; one that is not ended costs until somebody looks."""
 
 LOOKS = 8

@@ -8,6 +8,7 @@ import signal
 import time as wall
 from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -159,7 +160,10 @@ class Worker:
         try:
             await asyncio.gather(*(self._recover(owner) for owner in owners))
             for owner in owners:
-                start, end = (await ports.log.bounds([topics.STATUS], owner.partition))[topics.STATUS]
+                bounds = await owner.performer.patiently(
+                    partial(ports.log.bounds, [topics.STATUS], owner.partition)
+                )
+                start, end = bounds[topics.STATUS]
                 self._statuses.follow(owner.partition, start, end)
                 self._start(owner)
         finally:

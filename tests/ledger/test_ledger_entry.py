@@ -1,5 +1,7 @@
 """Entries: the envelope is readable for ever, the content is closed."""
 
+import hashlib
+
 import msgspec
 import pytest
 from ledger_cases import COUNTS, DIGEST, content
@@ -12,6 +14,7 @@ from schemas.journal import (
     decode_content,
     encode_content,
     encode_entry,
+    encode_hashed,
     entry_hash,
     read_content,
     read_envelope,
@@ -113,3 +116,13 @@ def test_a_head_pointer_survives_the_table():
     assert HeadPointer.decode(pointer.encode()) == pointer
     with pytest.raises(EntryUnreadable):
         HeadPointer.decode(b"{}")
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"a":[1,2,3],"seal":"x"}', b'"' + b"x" * 5000 + b'"'])
+def test_an_entry_and_its_hash_made_at_once_are_those_made_one_after_the_other(content):
+    raw, hashed = encode_hashed(7, 2, "ab" * 32, 'w"\\1', content)
+    body = {"v": 1, "n": 7, "epoch": 2, "prev": "ab" * 32, "writer": 'w"\\1', "content": msgspec.Raw(content)}
+    unsealed = msgspec.json.encode(body, order="sorted")
+    seal = hashlib.sha256(unsealed).hexdigest()
+    assert raw == msgspec.json.encode({**body, "seal": seal}, order="sorted")
+    assert hashed == hashlib.sha256(raw).hexdigest()

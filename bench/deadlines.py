@@ -23,8 +23,6 @@ from schemas.instant import SECOND
 from schemas.partitioner import partition_of
 
 EVERY_S = 0.1
-READY_S = 90
-"""The deadlines lie so far ahead of the writing of the table: the worker has to be at work by then."""
 FIRST = 5_000_000
 """Numbers of the accounts that are counted meanwhile: none of the table's."""
 
@@ -74,12 +72,12 @@ class Probe:
                 self.took.append((sent, time.monotonic() - sent))
 
 
-def measure(bootstrap: str, accounts: int, due: int, partitions: int) -> None:
+def measure(bootstrap: str, accounts: int, due: int, partitions: int, ready_s: int) -> None:
     """Let deadlines come and print who waited how long."""
     rig = Rig(bootstrap, partitions)
     at = time.time_ns() // 1000
     ours = (n for n, (key, _) in enumerate(rows_of(accounts, at, {})) if partition_of(key, partitions) == 0)
-    ends_at = at + READY_S * SECOND + accounts * 20
+    ends_at = at + ready_s * SECOND
     write_table(rig, accounts, at, {number: ends_at for number, _ in zip(ours, range(due), strict=False)})
     with rig.worker() as worker:
         worker.wait("recovered ")
@@ -124,10 +122,13 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=1_000_000)
     parser.add_argument("--due", type=int, default=100_000)
     parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument(
+        "--ready", type=int, default=120, help="seconds until the deadlines, to write and read the table"
+    )
     parser.add_argument("--bootstrap", help="a broker that is up; otherwise one is started and ended")
     said = parser.parse_args()
     with broker(said.bootstrap) as found:
-        measure(found, said.accounts, said.due, said.partitions)
+        measure(found, said.accounts, said.due, said.partitions, said.ready)
 
 
 if __name__ == "__main__":

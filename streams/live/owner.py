@@ -148,9 +148,8 @@ class Owner:
             after=content.after,
         )
         if content.book is not None:
-            await self.performer.breathing(
-                "bands and dues", self._fold.using(self._ports.books.find(content.book), content.after)
-            )
+            using = self._fold.using(self._ports.books.find(content.book), content.after)
+            await self.performer.breathing("bands and dues", using, len(View(rows)))
         bounds = await self._bounds()
         self.ends_at_start = {topic: end for topic, (_, end) in bounds.items()}
         by_clock = self._time == "clock"

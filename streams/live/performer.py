@@ -188,27 +188,26 @@ class Performer:
 
     async def _root(self) -> int:
         """Return the state root of the rows."""
-        found = root.EMPTY
+        rows, found = View(self._ports.rows.partition(self._partition)), root.EMPTY
 
         def hashed() -> Iterator[None]:
             nonlocal found
-            for key, packed in View(self._ports.rows.partition(self._partition)).items():
+            for key, packed in rows.items():
                 found += root.row_hash(key, packed)
                 yield
 
-        await self.breathing("the state root", hashed())
+        await self.breathing("the state root", hashed(), len(rows))
         return root.of_sum(found)
 
-    async def breathing(self, what: str, work: Iterable[None]) -> None:
+    async def breathing(self, what: str, work: Iterable[None], rows: int) -> None:
         """Do work that takes one step for each row, letting others have their turn in between.
 
         Args:
             what: It, as its progress is told.
             work: Its steps.
+            rows: How many there are.
         """
-        progress = Progress(
-            f"partition {self._partition}: {what}", len(View(self._ports.rows.partition(self._partition)))
-        )
+        progress = Progress(f"partition {self._partition}: {what}", rows)
         steps = iter(work)
         while passed := sum(1 for _ in islice(steps, BREATH_ROWS)):
             progress.passed(passed)

@@ -6,7 +6,7 @@ Rights are given and never taken away here: what else somebody may do on these t
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from confluent_kafka import KafkaError, TopicCollection
+from confluent_kafka import TopicCollection
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -193,15 +193,7 @@ def _find(admin: Admin, needed: Sequence[tuple[str, Acl]], prefix: str) -> list[
         AclOperation.ANY,
         AclPermissionType.ALLOW,
     )
-    bindings = admin.answer(
-        admin.describe_acls(everyone, request_timeout=REQUEST_S), KafkaError.SECURITY_DISABLED
-    )
-    if bindings is None:
-        raise OperatorError(
-            f"The broker at {admin.bootstrap} has no authorizer: everybody may do everything, and rights would change "
-            "nothing. Set its authorizer.class.name, and allow.everyone.if.no.acl.found=false, then run the "
-            "command again."
-        )
+    bindings = admin.answer(admin.describe_acls(everyone, request_timeout=REQUEST_S))
     return [
         Acl(one.principal, one.operation.name.lower(), kind, name)
         for one in bindings

@@ -171,7 +171,7 @@ def test_what_is_refused_on_a_broker_is_the_golden_text(stream: Stream, counts: 
         stream.transcript("verify"),
         stream.transcript("explain", "bilibili:acct-000"),
         stream.transcript("worker", prefix=nowhere),
-        stream.transcript("topics", "acls", "plan", "--grant", "worker=User:worker"),
+        stream.transcript("topics", "acls", "apply", "--grant", "worker=User:worker"),
     ]
     clock = next(spec for spec in admin.wanted(stream.prefix, PARTITIONS) if spec.short == topics.CLOCK)
     admin.apply(stream.bootstrap, [replace(clock, config={"message.timestamp.type": "CreateTime"})])

@@ -69,9 +69,9 @@ class Admin(AdminClient):  # type: ignore[misc]
             return OperatorError(not_allowed(what, self.bootstrap))
         if cause.code() == KafkaError.SECURITY_DISABLED:
             return OperatorError(
-                f"The broker at {self.bootstrap} has no authorizer: everybody may do everything, and rights would change "
-                "nothing. Set its authorizer.class.name, and allow.everyone.if.no.acl.found=false, then run the command "
-                "again."
+                f"The broker at {self.bootstrap} has no authorizer: everybody may do everything, and rights would "
+                "change nothing. Set its authorizer.class.name, and allow.everyone.if.no.acl.found=false, then run the "
+                "command again."
             )
         return OperatorError(
             f"The broker at {self.bootstrap} refused: {cause.str()}. See what is asked of it with "

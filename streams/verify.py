@@ -62,6 +62,12 @@ class Auditor:
         Raises:
             Diverged: it does not follow, or something in it cannot be derived again.
         """
+        try:
+            self._follow(raw, content)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:  # a forger's
+            raise self._differs("its content", "the journal's form", "another one") from error
+
+    def _follow(self, raw: bytes, content: EntryContent) -> None:
         before = self.head
         self.head, envelope = judge(before, before.next_offset, raw)
         if envelope is None:

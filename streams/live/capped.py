@@ -6,6 +6,9 @@ in the journal it is void. So a bomb stops nobody, and every reader of ours sees
 
 It is the unfolded size of the whole batch that counts, and nothing else of it: not how it was fetched, nor beside
 what. The same bytes are the same record in every reading.
+
+The second trap of the same place: a header's name that is not UTF-8 ends aiokafka's reading with an untyped error.
+Any sender can write one, and brokers do not look. Such a batch is read here, without its headers.
 """
 
 import struct
@@ -16,6 +19,7 @@ from typing import Any, NamedTuple
 
 import cramjam
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record._crecords import default_records, legacy_records
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -38,39 +42,53 @@ class TooFar(Exception):
 
 
 class Record(NamedTuple):
-    """What stands in place of a batch's records."""
+    """What stands in place of aiokafka's own."""
 
     offset: int
     timestamp: int
     timestamp_type: int
     key: bytes | None = None
-    value: bytes | None = UNREADABLE
+    value: bytes | None = None
     headers: tuple[()] = ()
     checksum: int | None = None
 
 
 class Batch:
-    """A compressed batch of aiokafka, which is only unfolded when its records are asked for.
+    """A batch of aiokafka, which is only unfolded when its records are asked for.
 
     Args:
         batch: Of aiokafka.
+        fetched: The bytes of its fetch.
+        start: Where among them the batch begins.
     """
 
-    def __init__(self, batch: Any) -> None:
+    def __init__(self, batch: Any, fetched: bytes, start: int) -> None:
         self._batch = batch
+        self._fetched = fetched
+        self._start = start
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
+    @property
+    def is_folded(self) -> bool:
+        """Whether it may unfold to more than was fetched; the oldest formats do not say."""
+        return bool(getattr(self._batch, "compression_type", 1))
+
     def __iter__(self) -> Iterator[Any]:
-        batch = self._batch
+        batch, last = self._batch, -1
         try:
-            if hasattr(batch, "compression_type"):
-                return iter(batch)
-            return iter(list(batch))  # one of the oldest formats unfolds with its first record
+            for record in batch:
+                last = record.offset
+                yield record
         except (TooFar, cramjam.DecompressionError, zlib.error, struct.error):
             timestamp = getattr(batch, "max_timestamp", -1)
-            return iter([Record(batch.next_offset - 1, timestamp, getattr(batch, "timestamp_type", 0))])
+            yield Record(
+                batch.next_offset - 1, timestamp, getattr(batch, "timestamp_type", 0), value=UNREADABLE
+            )
+        except UnicodeDecodeError:  # the name of a header; nobody asks for those of inputs
+            rest = _without_headers(memoryview(self._fetched)[self._start :], batch)
+            yield from (record for record in rest if record.offset > last)
 
 
 class Batches:
@@ -81,20 +99,66 @@ class Batches:
     """
 
     def __init__(self, fetched: bytes) -> None:
+        self._fetched = fetched
+        self._next = 0
         self._records = MemoryRecords(fetched)
         self.has_next: Callable[[], bool] = self._records.has_next
         self.size_in_bytes: Callable[[], int] = self._records.size_in_bytes
 
-    def next_batch(self) -> Any:
-        """Return the next batch; one that is compressed as a `Batch`."""
-        batch = self._records.next_batch()
-        # those of the oldest formats do not say whether they are
-        return Batch(batch) if getattr(batch, "compression_type", 1) else batch
+    def next_batch(self) -> Batch:
+        """Return the next batch."""
+        start = self._next
+        (length,) = _LENGTH.unpack_from(self._fetched, start)
+        self._next += _LENGTH.size + length
+        return Batch(self._records.next_batch(), self._fetched, start)
 
 
-def is_folded(batch: Any) -> bool:
-    """Return whether a batch may unfold to more than was fetched."""
-    return isinstance(batch, Batch)
+_LENGTH = struct.Struct(">8xi")
+_HEADER = struct.Struct(">8x4x4x1x4x2x4xq8x8x2x4xi")
+"""Of a batch; all but its first timestamp and the number of its records, aiokafka tells."""
+_CODEC = ("", "gzip_decode", "snappy_decode", "lz4_decode", "zstd_decode")
+
+
+def _without_headers(raw: memoryview, batch: Any) -> Iterator[Record]:
+    """Yield the records of a batch of format 2, whatever their headers are.
+
+    Source:
+        Kafka's documentation, Message Format: Record Batch, Record.
+    """
+    first, count = _HEADER.unpack_from(raw)
+    size = _LENGTH.unpack_from(raw)[0] + _LENGTH.size
+    body = bytes(raw[_HEADER.size : size])
+    if batch.compression_type:
+        body = CODECS[_CODEC[batch.compression_type]](body)
+    at = 0
+    for _ in range(count):
+        length, at = _varint(body, at)
+        end = at + length
+        delta, at = _varint(body, at + 1)
+        timestamp = batch.max_timestamp if batch.timestamp_type else first + delta
+        place, at = _varint(body, at)
+        key, at = _bytes(body, at)
+        value, _ = _bytes(body, at)
+        yield Record(batch.base_offset + place, timestamp, batch.timestamp_type, key, value)
+        at = end
+
+
+def _bytes(body: bytes, at: int) -> tuple[bytes | None, int]:
+    length, at = _varint(body, at)
+    return (body[at : at + length], at + length) if length >= 0 else (None, at)
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    """Return a signed number of a few bytes, and where it ends."""
+    found, shift = 0, 0
+    while True:
+        if at >= len(body) or shift > 63:
+            raise CorruptRecordException("a record ends in the middle")
+        byte = body[at]
+        found |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return (found >> 1) ^ -(found & 1), at
 
 
 # How each codec unfolds -----------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.errors import CorruptRecordException, KafkaError
 
 from schemas.errors import InvariantBroken, TransportError
-from streams.live.capped import is_folded
 from streams.live.remedies import LOOK, said
 
 MOST_FOLDED = 16
@@ -116,7 +115,7 @@ def drain(result: Any, tp: Any, gate: Any) -> Run | None:
         if not _is_dropped(rest, batch):
             batches.append(batch)
         rest.next_fetch_offset = batch.next_offset
-        folded += is_folded(batch)
+        folded += batch.is_folded
     result._update_position()
     if not rest._records.has_next():
         result._partition_records = rest._records_iterator = (

@@ -164,7 +164,7 @@ def _seq_of(value: bytes | None) -> int | None:
     """Return the sequence number of an output; None of what somebody else has put into its topic."""
     try:
         return msgspec.json.decode(value or b"", type=_Output).seq
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

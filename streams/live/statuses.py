@@ -52,7 +52,7 @@ def fingerprint(value: bytes | None) -> bytes:
     """Return a short hash of the state that a status tells, of nothing for a tombstone or what is no status."""
     try:
         status = msgspec.json.decode(value) if value is not None else None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return b"unreadable"
     if not isinstance(status, dict):
         return b""

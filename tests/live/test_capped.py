@@ -11,6 +11,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record._crecords import default_records
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from confluent_kafka import Producer
 from harness import Cluster, eventually, nameplate
 from test_poison import NOW
@@ -110,7 +111,33 @@ def test_every_consumer_of_this_process_reads_so():
 
 def test_uncompressed_batches_are_left_alone():
     fetched = capped.Batches(batch(0, b"said"))
-    assert not capped.is_folded(fetched.next_batch())
+    assert not fetched.next_batch().is_folded
+
+
+@pytest.mark.parametrize("number", [0, *CODECS.values()])
+def test_a_header_s_name_that_is_no_text_takes_no_record_away(number):
+    """Any client that writes bytes can send one; aiokafka alone ends there with an error of no family."""
+    made = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 30)
+    for place, value in enumerate((b"one", None, b"two")):
+        made.append(place, 17 + place, None if value is None else b"k", value, [("ab", b"v")])
+    raw = bytearray(made.build())
+    first, second = (61 + bytes(raw[61:]).index(b"ab"), 61 + bytes(raw[61:]).rindex(b"ab"))
+    for broken in ((second,), (first, second)):
+        said = bytearray(raw)
+        for at in broken:
+            said[at] = 0xFF
+        if number:
+            body = getattr(codec, f"{dict(zip(CODECS.values(), CODECS, strict=True))[number]}_encode")(
+                bytes(said[61:])
+            )
+            said[61:] = body
+            said[21:23] = number.to_bytes(2, "big")
+            said[8:12] = (len(said) - 12).to_bytes(4, "big")
+        with pytest.raises(UnicodeDecodeError):
+            list(MemoryRecords(bytes(said)).next_batch())
+        assert read(bytes(said)) == [(0, b"k", b"one"), (1, None, None), (2, b"k", b"two")]
+        times = [(one.timestamp, one.timestamp_type) for one in capped.Batches(bytes(said)).next_batch()]
+        assert times == [(17, 0), (18, 0), (19, 0)]
 
 
 def test_bytes_that_wait_hold_a_topic_back_as_records_do():
@@ -147,7 +174,7 @@ BOMBS = {
 }
 
 
-def send(cluster, values, codec_name, key=b"bilibili:acct-bomb"):
+def send(cluster, values, codec_name, key=b"bilibili:acct-bomb", headers=None):
     """Send one batch; return its last offset."""
     told = []
     producer = Producer(
@@ -199,7 +226,7 @@ def test_bombs_become_dead_letters_and_the_rest_is_decided(broker, prefix, tmp_p
         at.append(send(cluster, values, name))
         number += 1
     at.append(send(cluster, [count(1, 0)] * 100_000, "zstd"))  # a flood of small ones: 12 MB in 6 KB
-    send(cluster, [count(number)], "none")
+    send(cluster, [count(number)], "none", headers=[(b"\xff", b"v")])
     try:
         worker = cluster.worker()
         worker.wait_owned(0)

@@ -28,6 +28,12 @@ faults: $(SETUP)  ## search the protocol's machines further than `make test` doe
 mutants: $(SETUP)  ## run the tests against every small change of the core; goes on where it stopped
 	$(BIN)/python tests/mutants/run_mutants.py $(MUTANTS)
 
+fuzz: $(SETUP)  ## feed decoders and loaders with 100,000 cases (guided where atheris is installed)
+	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+audit: $(SETUP)  ## look up known vulnerabilities of all that is locked (needs PyPI's own service)
+	$(BIN)/python tests/audit.py
+
 check: $(SETUP)  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -43,4 +49,4 @@ lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 clean:  ## remove what the commands made
 	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo faults test mutants check schemas lock clean
+.PHONY: help setup demo faults test fuzz audit mutants check schemas lock clean

@@ -152,7 +152,7 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
     """Return a signed number of a few bytes, and where it ends."""
     found, shift = 0, 0
     while True:
-        if at >= len(body) or shift > 63:
+        if not 0 <= at < len(body) or shift > 63:
             raise CorruptRecordException("a record ends in the middle")
         byte = body[at]
         found |= (byte & 0x7F) << shift

@@ -194,7 +194,7 @@ def send(cluster, values, codec_name, key=b"bilibili:acct-bomb", headers=None):
         producer.produce(
             name, value, key, partition=0, on_delivery=lambda error, at: told.append((error, at.offset()))
         )
-    producer.flush(60)
+    producer.flush(200)
     assert {error for error, _ in told} == {None}, told[:1]
     return max(offset for _, offset in told)
 
@@ -216,6 +216,7 @@ def most_memory(worker):
         return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM"))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.broker
 def test_bombs_become_dead_letters_and_the_rest_is_decided(broker, prefix, tmp_path):
     cluster = Cluster(broker.bootstrap, prefix, tmp_path, partitions=1)
@@ -254,6 +255,7 @@ def test_bombs_become_dead_letters_and_the_rest_is_decided(broker, prefix, tmp_p
     nameplate("verify", journal, "--inputs", inputs)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.broker
 def test_very_many_small_bombs_are_taken_one_after_another(broker, prefix, tmp_path):
     """Each unfolds to just less than the cap: together they would fill any memory."""

@@ -86,11 +86,11 @@ class Log:
         """
         name = topics.full_name(topic, self._prefix)
         await self._asker._client.force_metadata_update()
-        cluster = self._asker._client.cluster
-        if name in cluster.unauthorized_topics:
-            raise OperatorError(not_allowed(f"nobody allowed us {name}", self._bootstrap))
-        found = cluster.partitions_for_topic(name)
+        found = self._asker._client.cluster.partitions_for_topic(name)
         if not found:
+            await self._asker._client.set_topics([name])  # of those not asked for by name nobody says why
+            if name in self._asker._client.cluster.unauthorized_topics:
+                raise OperatorError(not_allowed(f"nobody allowed us {name}", self._bootstrap))
             raise OperatorError(missing([name], self._bootstrap, self._prefix))
         return set(found)
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
 TOOL = "pip-audit==2.10.1"
 NOT_ALL = 3
-PATIENCE_S = 300
+PATIENCE_S = 60
 
 
 def locked() -> dict[str, str]:

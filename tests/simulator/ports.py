@@ -1,0 +1,221 @@
+"""What the worker's owners are given in place of the broker, the table and the books: the surface of `live.ports`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from schemas import topics
+from schemas.account import apply_rows
+from schemas.errors import InvariantBroken
+from schemas.records import Records
+from streams.ledger.effects import Batches
+from streams.live.books import Books
+from streams.live.gates import Revoked
+from streams.live.intake import Piece
+from streams.live.log import TAIL_RECORDS, Slice
+from streams.live.performer import HEAD_KEY
+
+from .broker import Broker, Sender
+from .loop import Future
+
+FETCH_RECORDS = 500
+
+
+class SimLog:
+    """The surface of `live.log.Log`: reads outside of the group."""
+
+    def __init__(self, broker: Broker, home: Sender) -> None:
+        self._broker, self._home = broker, home
+
+    async def bounds(self, wanted: Iterable[str], partition: int) -> dict[str, tuple[int, int]]:
+        def look() -> dict[str, tuple[int, int]]:
+            logs = {topic: self._broker.log(topic, partition) for topic in wanted}
+            return {topic: (log.start, log.end) for topic, log in logs.items()}
+
+        return await self._broker.ask(self._home, "ends", look)
+
+    async def read(self, topic: str, partition: int, start: int, end: int | None) -> Slice:
+        def look() -> Slice:
+            log = self._broker.log(topic, partition)
+            upto = log.end if end is None else min(end, log.end)
+            if start >= upto or start < log.start:
+                return Slice([], max(start, upto) if end is None else upto, log.start, log.end)
+            return Slice(log.between(start, upto), upto, log.start, log.end)
+
+        return await self._broker.ask(self._home, f"read {topic}[{partition}] {start}..{end}", look)
+
+    async def newest_seq(self, topic: str, partition: int) -> int | None:
+        def look() -> int | None:
+            log = self._broker.log(topic, partition)
+            found = log.between(log.end - TAIL_RECORDS, log.end)
+            return max((msgspec.json.decode(record.value)["seq"] for record in found), default=None)
+
+        return await self._broker.ask(self._home, f"tail of {topic}[{partition}]", look)
+
+
+class SimRows:
+    """The surface of `live.rows.Rows`: the view of each owned partition, and its changelog."""
+
+    def __init__(self, broker: Broker, home: Sender) -> None:
+        self._broker, self._home = broker, home
+        self.partitions: dict[int, dict[bytes, bytes]] = {}
+
+    def _mine(self, number: int) -> dict[bytes, bytes]:
+        if number not in self.partitions:
+            raise Revoked(("rows", number))
+        return self.partitions[number]
+
+    def partition(self, number: int) -> Mapping[bytes, bytes]:
+        return MappingProxyType(self._mine(number))
+
+    def apply(self, number: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        apply_rows(self._mine(number), changes)
+
+    def clear(self, number: int) -> None:
+        self._mine(number).clear()
+
+    async def write(self, number: int, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+        self.apply(number, changes)
+        if changes:
+            changes = tuple(changes)
+            what = f"{'head' if changes[0][0] == HEAD_KEY else 'rows'}[{number}]"
+            await self._broker.request(self._home, what, lambda: self._broker.write(number, changes))
+
+
+class Tallies:
+    """The part of `live.counts.Counts` that a run asks about."""
+
+    def __init__(self) -> None:
+        self.void_entries = self.rebuilds = self.entries = self.decisions = 0
+
+    def journaled(self, partition: int, work: Any, seconds: float) -> None:
+        self.entries += 1
+        self.decisions += len(work.decisions)
+
+
+class Fetched:
+    """One input of an owned partition on its way in."""
+
+    def __init__(self, ports: "SimPorts", topic: str, partition: int, position: int) -> None:
+        self._ports, self.topic, self.partition = ports, topic, partition
+        self.position = self.accepted = position
+        self.is_open = True
+        self._is_looking = False
+        self._log = ports.broker.log(topic, partition)
+        self._log.followers.append(self.look)
+        self.look()
+
+    def look(self) -> None:
+        """Fetch, some time from now."""
+        if self.is_open and not self._is_looking and self._log.end > self.position:
+            self._is_looking = True
+            home = self._ports.home
+            home.loop.spawn(home, self._fetch())
+
+    async def _fetch(self) -> None:
+        ports = self._ports
+        found = Future()
+        ports.home.loop.after(ports.fetch_ms(), found.set)
+        await found
+        self._is_looking = False
+        log = self._log
+        if not self.is_open or not ports.delivers:
+            return
+        if self.position < log.start or self.position > log.end:
+            await ports.home.halt(OffsetOutOfRange(f"{self.topic}[{self.partition}] has no {self.position}"))
+            return
+        records = log.between(self.position, self.position + FETCH_RECORDS)
+        if records:
+            self.position += len(records)
+            ports.arrived(
+                Piece(self.topic, Records.of(records, with_time=self.topic == topics.CLOCK), self.position),
+                self.partition,
+            )
+        self.look()
+
+    def close(self) -> None:
+        self.is_open = False
+        self._log.followers.remove(self.look)
+
+
+class OffsetOutOfRange(Exception):
+    """What the consumer says without an automatic reset."""
+
+
+class SimPorts:
+    """The surface of `live.ports.Ports`."""
+
+    def __init__(self, broker: Broker, home: Any) -> None:
+        self.broker, self.home = broker, home
+        self.log = SimLog(broker, home)
+        self.books = Books(self.log, home._wake)  # type: ignore[arg-type]
+        self.rows = SimRows(broker, home)
+        self.counts = Tallies()
+        self.assigned: set[int] = set()
+        self.delivers = False
+        self.fetching: dict[tuple[str, int], Fetched] = {}
+
+    def fetch_ms(self) -> int:
+        return self.broker.chance.ms(1, self.home.fetch_ms)
+
+    async def append(self, partition: int, raw: bytes) -> int:
+        land = lambda: self.broker.append(topics.JOURNAL, partition, [(None, raw, ())], self.home.name)  # noqa: E731
+        return await self.broker.request(self.home, f"append[{partition}]", land)
+
+    async def publish(self, partition: int, batches: Batches) -> None:
+        for topic, records in batches:  # in life at the same time: here one order of many
+            land = lambda topic=topic, records=records: self.broker.append(  # noqa: E731
+                topic, partition, records, self.home.name
+            )
+            await self.broker.request(self.home, f"publish {topic}[{partition}]", land)
+
+    def accept(self, partition: int, positions: Mapping[str, int]) -> None:
+        for topic in (topics.COUNTS, topics.FACTS, topics.CLOCK):
+            fetched = self.fetching.get((topic, partition))
+            if fetched is None:
+                continue
+            if not fetched.accepted <= positions[topic] <= fetched.position:
+                raise InvariantBroken(
+                    f"{topic}[{partition}]: {positions[topic]} accepted after {fetched.accepted}, and {fetched.position} handed over"
+                )
+            fetched.accepted = positions[topic]
+
+    async def seek(self, partition: int, positions: Mapping[str, int], time: str) -> None:
+        if partition not in self.assigned:
+            raise Revoked(("partition", partition))
+        for topic in (topics.COUNTS, topics.FACTS, topics.CLOCK):
+            if (before := self.fetching.pop((topic, partition), None)) is not None:
+                before.close()
+            self.fetching[topic, partition] = Fetched(self, topic, partition, positions[topic])
+
+    def begin(self) -> None:
+        """Begin to deliver: all owners are recovered."""
+        self.delivers = True
+        for fetched in self.fetching.values():
+            fetched.look()
+
+    def shut(self) -> None:
+        """Deliver nothing more."""
+        self.delivers = False
+        for fetched in self.fetching.values():
+            fetched.close()
+        self.fetching = {}
+
+    def arrived(self, piece: Piece, partition: int) -> None:
+        owner = self.home.owners.get(partition)
+        if owner is not None:
+            owner.offer(piece)
+
+    def hold(self, topic: str, partition: int) -> None:
+        raise NotImplementedError("so much never waits here")
+
+    def release(self, topic: str, partition: int) -> None:
+        """Nothing is held back."""
+
+    def is_assigned(self, partition: int) -> bool:
+        return partition in self.assigned
+
+    async def topic_id(self, topic: str) -> str | None:
+        return f"id of {topic}"

@@ -1,0 +1,241 @@
+"""One run: a world from its seed, through its troubles, to its rest.
+
+A second of a worker is an hour of the accounts' lives, more or less: `pace` says how much. So every period of the
+worker (ticks, quiet entries, sessions, retries) is as it is, and a year passes in some thousand steps of its clock.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+from schemas import topics
+from schemas.instant import text
+from schemas.partitioner import partition_of
+from streams.live import intake, owner, performer, worker
+
+from . import lives
+from .broker import Broker
+from .chance import Chance, Tape
+from .group import Group
+from .loop import Asyncio, Loop
+from .process import Process
+from .weather import Operator, Weather
+
+SETTLE_MS = 220_000
+"""After the last fault: by then the latest request has landed, and everybody who stood still goes on."""
+REST_MS = 10_000
+WAITS = 40
+"""How often the world is looked at until it is at rest."""
+
+
+class Violation(BaseException):
+    """Something that must hold does not. No worker's code catches it."""
+
+    def __init__(self, which: str, what: str) -> None:
+        super().__init__(f"{which}: {what}")
+        self.which = which
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a world is like."""
+
+    accounts: int
+    days: int
+    partitions: int
+    workers: int
+    pace: int
+    """How many µs of the calendar one ms of a worker's clock is, in thousands: 3,600 for an hour a second."""
+    fetch_ms: int
+    platforms: int
+
+    @classmethod
+    def drawn(cls, chance: Chance, **given: Any) -> "Settings":
+        random = chance.stream("settings")
+        drawn = {
+            "accounts": 50,
+            "days": random.choice((30, 60, 60, 120, 120, 240)),
+            "partitions": random.choice((1, 1, 2, 3)),
+            "workers": random.choice((1, 2, 2, 3)),
+            "pace": random.choice((1800, 3600, 7200, 14400)),
+            "fetch_ms": random.choice((50, 500, 2000)),
+            "platforms": random.choice((1, 1, 2)),
+        }
+        return cls(**{**drawn, **{name: value for name, value in given.items() if value is not None}})
+
+
+class World:
+    """Everything of one run.
+
+    Args:
+        chance: Its draws.
+        settings: What it is like.
+        without: Numbers of inputs that are left out.
+        is_told: Keep a trace.
+    """
+
+    def __init__(
+        self, chance: Chance, settings: Settings, *, without: frozenset[int] = frozenset(), is_told: bool = False
+    ) -> None:
+        self.chance, self.settings = chance, settings
+        self.is_told = is_told
+        self.trace: list[str] = []
+        self.loop = Loop(chance.stream("ties"))
+        if chance.calm:
+            self.loop._tie = float
+        self.asyncio = Asyncio(self.loop)
+        platforms = ["weibo", "douyin"][: settings.platforms]
+        self.books = lives.books(chance, platforms, settings.days)
+        inputs = lives.lives(chance, self.books, platforms, settings.accounts, settings.days)
+        self.inputs = [one for one in inputs if one.number not in without]
+        self.broker = Broker(self.loop, chance, settings.partitions, self.calendar)
+        self.group = Group(self.loop, chance, settings.partitions)
+        self.operator = Operator(self)
+        self.weather = Weather(self)
+        self.processes: list[Process] = []
+        self.started = self.voids = self.rebuilds = 0
+        self.ticks = True
+        self.stops: list[str] = []
+        """Codes of those that stopped loudly."""
+
+    def calendar(self) -> int:
+        """Return the true time in µs."""
+        return lives.START + self.loop.now * self.settings.pace * 1000
+
+    def ms_of(self, calendar: int) -> int:
+        """Return when it is so late by the calendar."""
+        return -(-(calendar - lives.START) // (self.settings.pace * 1000))
+
+    def note(self, what: str) -> None:
+        if self.is_told:
+            self.trace.append(f"{self.loop.now:>9} {text(self.calendar())} {what}")
+
+    # Processes -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start one more worker."""
+        self.started += 1
+        process = Process(self, self.started)
+        process.clock_error = self.weather.clock_error
+        self.processes.append(process)
+        self.note(f"{process.name} starts")
+
+    def died(self, process: Process) -> None:
+        self.voids += process.counts.void_entries
+        self.rebuilds += process.counts.rebuilds
+        self.weather.restart()
+
+    def stopped(self, process: Process, error: BaseException) -> None:
+        """Hear why a worker stopped."""
+        self.note(f"{process.name} stops: {type(error).__name__}: {error}")
+        self.operator.look(process, error)
+
+    # The whole run ---------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Live, then come to rest."""
+        with replaced(self.asyncio):
+            for book in self.books:
+                self.loop.at(self.ms_of(book.at), self._publish, book)
+            self._feed(iter(self.inputs))
+            for _ in range(self.settings.workers):
+                self.start()
+            self.weather.begin()
+            end = self.ms_of(lives.START + self.settings.days * lives.DAY)
+            last = max(end, *(self.ms_of(one.at) for one in self.inputs[-1:]), 0)
+            self.loop.run(last)
+            self.chance.is_over = True
+            self.note("no more faults")
+            self.weather.clear_up()
+            self.loop.run(last + SETTLE_MS)
+            self._come_to_rest()
+
+    def _publish(self, book: lives.Book) -> None:
+        self.note(f"book {book.loaded.hash[:8]} is published")
+        self.broker.append(topics.BOOKS, 0, [(b"policy-book", book.record, ())])
+
+    def _feed(self, inputs: Iterator[lives.Input]) -> None:
+        """Send one input, and plan the next."""
+        now = self.calendar()
+        for one in inputs:
+            if one.at > now:
+                self.loop.at(self.ms_of(one.at), self._send, one, inputs)
+                return
+            self._send_one(one)
+
+    def _send(self, one: lives.Input, inputs: Iterator[lives.Input]) -> None:
+        self._send_one(one)
+        self._feed(inputs)
+
+    def _send_one(self, one: lives.Input) -> None:
+        partition = partition_of(one.key or b"", self.settings.partitions)
+        self.broker.append(one.topic, partition, [(one.key, one.value, ())])
+
+    def _come_to_rest(self) -> None:
+        """Wait until everything is taken, then stop the clocks, and wait again."""
+        for ticks in (True, False):
+            self.ticks = ticks
+            for _ in range(WAITS):
+                self.loop.run(self.loop.now + REST_MS)
+                if self._at_rest(topics.INPUTS if not ticks else (topics.COUNTS, topics.FACTS, topics.BOOKS)):
+                    break
+            else:
+                raise Violation("progress", self._unrest())
+
+    def _at_rest(self, wanted: tuple[str, ...]) -> bool:
+        owners = {number: one for process in self.processes for number, one in process.owners.items()}
+        if len(owners) < self.settings.partitions:
+            return False
+        return all(
+            one.is_recovered
+            and not one.fold.has_work
+            and one.fold.unfinished is None
+            and one.fold.positions[topic] == self.broker.log(topic, number).end
+            for number, one in owners.items()
+            for topic in wanted
+        )
+
+    def _unrest(self) -> str:
+        found = [f"{len(self.processes)} workers, generation {self.group.generation}"]
+        for process in self.processes:
+            for number, one in process.owners.items():
+                ends = {topic: self.broker.log(topic, number).end for topic in topics.INPUTS}
+                found.append(f"{process.name}[{number}] is at {one.fold.positions} of {ends}")
+        return "the world does not come to rest: " + "; ".join(found)
+
+
+@contextmanager
+def replaced(aio: Asyncio) -> Iterator[None]:
+    """Put virtual time in the place of asyncio in the worker's own modules."""
+    levels = [(name, logging.getLogger(name).level) for name in ("streams.live",)]
+    with ExitStack() as stack:
+        for module in (owner, performer, worker):
+            stack.enter_context(patch.object(module, "asyncio", aio))
+        for name, _ in levels:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for name, level in levels:
+                logging.getLogger(name).setLevel(level)
+
+
+def world_of(
+    seed: int,
+    *,
+    tape: Tape | None = None,
+    calm: bool = False,
+    kinds: tuple[str, ...] | None = None,
+    without: frozenset[int] = frozenset(),
+    is_told: bool = False,
+    **given: Any,
+) -> World:
+    """Return the world of a seed, not yet run."""
+    chance = Chance(seed, tape=tape, calm=calm, kinds=kinds)
+    return World(chance, Settings.drawn(chance, **given), without=without, is_told=is_told)
+
+
+__all__ = ["Settings", "Violation", "World", "intake", "world_of"]

@@ -77,8 +77,7 @@ class World:
             found.append((row.waived_until, WAIVER_END, 0))
         for number, phase in enumerate(policy.phases):
             once = [(phase.ends, PHASE_END, number), (phase.begins, PHASE_BEGIN, number)]
-            since = row.reached_since(phase)
-            if policy.dwell > 0 and since is not None:
+            if policy.dwell > 0 and (since := row.reached_since(phase)) is not None:
                 once.append((since + policy.dwell, DWELL_END, number))
             found += [due for due in once if before < due[0]]
         return [due for due in found if due[0] <= new]
@@ -309,7 +308,7 @@ class World:
         self._put(
             row, instant, "restriction-imposed", measures=policy.impose, untouched=policy.untouched, why=why
         )
-        obligation.restricted = True
+        obligation.restricted, obligation.imposed = True, policy.impose
         obligation.stopped_by = []
 
     def _close(self, row: Row, instant: int, why: str) -> None:
@@ -322,7 +321,7 @@ class World:
         else:
             self._put(row, instant, "disclosure-cancelled", purge, why=why)
         if row.obligation.restricted:
-            measures = row.policy.impose
+            measures = row.obligation.imposed
             self._put(row, instant, "restriction-lifted", purge, measures=measures, why=why)
         row.obligation, row.last_end = None, why
 

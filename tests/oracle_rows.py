@@ -20,6 +20,7 @@ class Obligation:
     stopped_by: list[str] = field(default_factory=list)
     was_held: bool = False
     left: int = 0
+    imposed: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Row:
     waived_until: int | None = None
     obligation: Obligation | None = None
     last_end: str = ""
+    known_from: dict[tuple[int, str], int] = field(default_factory=dict)
+    """By line of a later book the first count that is remembered for it."""
 
     def of(self, name: str) -> Any:
         unknown = {
@@ -65,7 +68,8 @@ class Row:
     def reached_since(self, phase: Phase) -> int | None:
         """Since when the counts taken have stood on the reached side, by their observed_at."""
         since = None
-        for observed_at, followers in self.counts:
+        first = self.known_from.get((phase.threshold, phase.op), 0)
+        for observed_at, followers in self.counts[first:]:
             if not phase.on_reached_side(followers):
                 since = None
             elif since is None:
@@ -113,7 +117,7 @@ class Row:
         if obligation:
             one["phase"] = obligation.phase.id
             if obligation.restricted:
-                one["measures"] = self.policy.impose
+                one["measures"] = obligation.imposed
             else:
                 one["deadline_at"] = said(obligation.deadline)
         return one

@@ -40,6 +40,8 @@ class Log:
         self.records: list[Record] = []
         """From `start` on."""
         self.start = 0
+        self.gone: list[Record] = []
+        """What retention has passed."""
         self.followers: list[Callable[[], None]] = []
         """Told when something landed."""
 
@@ -52,8 +54,14 @@ class Log:
 
     def cut_start(self, start: int) -> None:
         """Let retention pass."""
-        self.records = self.records[max(0, start - self.start) :]
-        self.start = max(self.start, start)
+        passed = max(0, start - self.start)
+        self.gone += self.records[:passed]
+        self.records = self.records[passed:]
+        self.start += passed
+
+    def archive(self) -> list[Record]:
+        """Return all records that there ever were; their offsets are their places."""
+        return self.gone + self.records
 
     def cut_end(self, end: int) -> list[Record]:
         """Lose the end; return what was lost."""

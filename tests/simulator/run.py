@@ -14,7 +14,7 @@ from unittest.mock import patch
 from schemas import topics
 from schemas.instant import text
 from schemas.partitioner import partition_of
-from streams.live import intake, owner, performer, worker
+from streams.live import owner, performer, worker
 
 from . import lives
 from .broker import Broker
@@ -22,6 +22,7 @@ from .chance import Chance, Tape
 from .group import Group
 from .loop import Asyncio, Loop
 from .process import Process
+from .violation import Violation
 from .weather import Operator, Weather
 
 SETTLE_MS = 220_000
@@ -29,14 +30,6 @@ SETTLE_MS = 220_000
 REST_MS = 10_000
 WAITS = 40
 """How often the world is looked at until it is at rest."""
-
-
-class Violation(BaseException):
-    """Something that must hold does not. No worker's code catches it."""
-
-    def __init__(self, which: str, what: str) -> None:
-        super().__init__(f"{which}: {what}")
-        self.which = which
 
 
 @dataclass(frozen=True)
@@ -236,6 +229,3 @@ def world_of(
     """Return the world of a seed, not yet run."""
     chance = Chance(seed, tape=tape, calm=calm, kinds=kinds)
     return World(chance, Settings.drawn(chance, **given), without=without, is_told=is_told)
-
-
-__all__ = ["Settings", "Violation", "World", "intake", "world_of"]

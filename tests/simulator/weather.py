@@ -6,6 +6,7 @@ from schemas.errors import AuditError, TransportError
 from schemas.instant import DAY
 
 from .ports import OffsetOutOfRange
+from .violation import Violation
 
 if TYPE_CHECKING:
     from .process import Process
@@ -23,8 +24,6 @@ class Operator:
 
     def look(self, process: "Process", error: BaseException) -> None:
         """Judge why a worker stopped."""
-        from .run import Violation  # noqa: PLC0415
-
         if isinstance(error, TransportError | OffsetOutOfRange):
             return
         if isinstance(error, AuditError):

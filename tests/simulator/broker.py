@@ -93,6 +93,8 @@ class Broker:
         self.tables: list[dict[bytes, bytes]] = [{} for _ in range(partitions)]
         """Of each partition the last value of each key of the changelog."""
         self.landed = self.requests = 0
+        self.restarts = 0
+        """With a restart everything under way is lost."""
 
     def log(self, topic: str, partition: int) -> Log:
         return self.logs[topic, 0 if topic == topics.BOOKS else partition]
@@ -143,8 +145,11 @@ class Broker:
         fate, drawn = chance.of_request(_drawn) or ("ok", ())
         answer = Future()
         there, back = chance.ms(1, 20), chance.ms(1, 20)
+        restarts = self.restarts
 
         def arrive(answers: bool = True) -> None:
+            if restarts != self.restarts:
+                return
             found = land()
             if answers:
                 loop.after(back, answer.set, found)

@@ -87,8 +87,7 @@ class Process(Worker, Sender):
         self.counts = self._ports.counts
         self.app: Any = self
         self.fetch_ms = world.settings.fetch_ms
-        self.clock_error = 0
-        """In µs; how far its clock is ahead."""
+        self._machine = number % len(world.clock_errors)
         self.is_deaf = False
         self.generation = 0
         self._reopening: Task | None = None
@@ -271,7 +270,7 @@ class Process(Worker, Sender):
 
     def now(self) -> int:
         """Return what its own clock says, in µs."""
-        return self.world.calendar() + self.clock_error
+        return self.world.calendar() + self.world.clock_errors[self._machine]
 
     async def _tick(self) -> None:
         """Write a tick into every owned partition, once a second, as `Worker._tick` does."""

@@ -23,11 +23,13 @@ from .group import Group
 from .loop import Asyncio, Loop
 from .process import Process
 from .violation import Violation
-from .weather import Operator, Weather
+from .operator import Operator
+from .weather import Weather
 
 SETTLE_MS = 220_000
 """After the last fault: by then the latest request has landed, and everybody who stood still goes on."""
 REST_MS = 10_000
+MACHINES = 4
 WAITS = 40
 """How often the world is looked at until it is at rest."""
 
@@ -89,10 +91,10 @@ class World:
         self.operator = Operator(self)
         self.weather = Weather(self)
         self.processes: list[Process] = []
+        self.clock_errors = [0] * MACHINES
+        """In µs; how far the clock of each machine is ahead. A worker that is started again runs on the next one."""
         self.started = self.voids = self.rebuilds = 0
         self.ticks = True
-        self.stops: list[str] = []
-        """Codes of those that stopped loudly."""
 
     def calendar(self) -> int:
         """Return the true time in µs."""
@@ -112,7 +114,6 @@ class World:
         """Start one more worker."""
         self.started += 1
         process = Process(self, self.started)
-        process.clock_error = self.weather.clock_error
         self.processes.append(process)
         self.note(f"{process.name} starts")
 
@@ -176,7 +177,9 @@ class World:
                 if self._at_rest(topics.INPUTS if not ticks else (topics.COUNTS, topics.FACTS, topics.BOOKS)):
                     break
             else:
-                raise Violation("progress", self._unrest())
+                raise Violation("progress: no rest", self._unrest())
+        if self.operator.expects is not None:
+            raise Violation("progress: nobody stops", f"{self.operator.expects.what}, and nobody has noticed")
 
     def _at_rest(self, wanted: tuple[str, ...]) -> bool:
         owners = {number: one for process in self.processes for number, one in process.owners.items()}
@@ -184,8 +187,8 @@ class World:
             return False
         return all(
             one.is_recovered
-            and not one.fold.has_work
             and one.fold.unfinished is None
+            and (self.ticks or not one.fold.has_work)
             and one.fold.positions[topic] == self.broker.log(topic, number).end
             for number, one in owners.items()
             for topic in wanted
@@ -194,6 +197,7 @@ class World:
     def _unrest(self) -> str:
         found = [f"{len(self.processes)} workers, generation {self.group.generation}"]
         for process in self.processes:
+            found.append(f"{process.name} is assigned {process._ports.assigned}")
             for number, one in process.owners.items():
                 ends = {topic: self.broker.log(topic, number).end for topic in topics.INPUTS}
                 found.append(f"{process.name}[{number}] is at {one.fold.positions} of {ends}")

@@ -146,6 +146,7 @@ class World:
             self.weather.clear_up()
             self.loop.run(last + SETTLE_MS)
             self._come_to_rest()
+            self._take_over_once_more()
 
     def _publish(self, book: lives.Book) -> None:
         self.note(f"book {book.loaded.hash[:8]} is published")
@@ -180,6 +181,13 @@ class World:
                 raise Violation("progress: no rest", self._unrest())
         if self.operator.expects is not None:
             raise Violation("progress: nobody stops", f"{self.operator.expects.what}, and nobody has noticed")
+
+    def _take_over_once_more(self) -> None:
+        """Let new owners read the table, the journal and the statuses as they were left."""
+        for process in list(self.processes):
+            process.struck("killed", 0)
+        self.loop.run(self.loop.now + REST_MS)
+        self._come_to_rest()
 
     def _at_rest(self, wanted: tuple[str, ...]) -> bool:
         owners = {number: one for process in self.processes for number, one in process.owners.items()}

@@ -113,6 +113,8 @@ class Owner:
         Raises:
             AuditError: the journal, the outputs, the inputs and the table do not agree.
         """
+        # what still comes of an earlier ownership does not follow from where this one will begin
+        self._ports.shut(self.partition)
         self._intake, self._early, self.is_idle = None, [], False
         rows = self._ports.rows.partition(self.partition)
         raw = rows.get(HEAD_KEY)

@@ -91,6 +91,13 @@ class Ports:
         wanted = (topics.COUNTS, topics.FACTS) + ((topics.CLOCK,) if time == "clock" else ())
         await self._app.consumer.open_at({self._tp(topic, partition): positions[topic] for topic in wanted})
 
+    def shut(self, partition: int) -> None:
+        """Deliver nothing more of a partition until `seek`; what was held back is not held back any more."""
+        for topic in (topics.COUNTS, topics.FACTS, topics.CLOCK):
+            tp = self._tp(topic, partition)
+            self._app.consumer.shut([tp])
+            self.release(topic, partition)
+
     def hold(self, topic: str, partition: int, *, drop: bool) -> None:
         """Leave a topic's records in the fetch buffer; with `drop` also those that are on their way here."""
         if topic != topics.BOOKS:

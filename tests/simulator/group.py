@@ -40,7 +40,7 @@ class Group:
         """Take in a new member."""
         self.members.append(process)
         self.rebalance()
-        self.rejoined(process, self.generation)
+        self.rejoined(process)
 
     def gone(self, process: "Process") -> None:
         """Notice, after its session, that a member is silent; or at once that it has left."""
@@ -61,7 +61,7 @@ class Group:
         """Let a member hear, with its next heartbeat, that it has to come again."""
         self.loop.after(self.chance.ms(1, HEARTBEAT_MS), member.hear, self.generation)
 
-    def rejoined(self, process: "Process", generation: int) -> None:
+    def rejoined(self, process: "Process") -> None:
         """Hear that a member has given up what it had."""
         if process not in self.members:
             self.members.append(process)

@@ -82,12 +82,14 @@ class Future:
         waiters, self.waiters = self.waiters, []
         for task, turn in waiters:
             task.loop.after(0, task.go_on, turn)
+        for then in getattr(self, "then", ()):
+            then()
 
 
 class Task(Future):
     """A coroutine on its way. It is at rest between two of its turns."""
 
-    __slots__ = ("coroutine", "deadlines", "home", "is_cancelled", "loop", "turn")
+    __slots__ = ("coroutine", "deadlines", "home", "is_cancelled", "loop", "then", "turn")
 
     def __init__(self, loop: Loop, home: Home, coroutine: Coroutine[Any, Any, Any]) -> None:
         super().__init__()
@@ -95,6 +97,7 @@ class Task(Future):
         self.turn = 0
         self.deadlines: list[int] = []
         self.is_cancelled = False
+        self.then: list[Callable[[], None]] = []
         loop.after(0, self.go_on, 0)
 
     def done(self) -> bool:
@@ -198,10 +201,16 @@ class Asyncio:
 
     async def gather(self, *work: Coroutine[Any, Any, Any] | Task, return_exceptions: bool = False) -> list[Any]:
         tasks = [one if isinstance(one, Task) else self.create_task(one) for one in work]
-        if return_exceptions:
-            await self.wait(tasks)
-            return [task.error or task.value for task in tasks]
-        return [await task for task in tasks]
+        try:
+            if return_exceptions:
+                await self.wait(tasks)
+                return [task.error or task.value for task in tasks]
+            await _First(tasks)
+            return [task.value for task in tasks]
+        except CancelledError:
+            for task in tasks:
+                task.cancel()
+            raise
 
     async def wait(self, tasks: Iterable[Task], timeout: float | None = None) -> tuple[set[Task], set[Task]]:  # noqa: ASYNC109
         tasks = list(tasks)
@@ -213,6 +222,26 @@ class Asyncio:
         except TimeoutError:
             pass
         return {one for one in tasks if one.is_done}, {one for one in tasks if not one.is_done}
+
+
+class _First:
+    """Waits until all are done, or one has failed; then the others go on, as in asyncio."""
+
+    def __init__(self, tasks: list[Task]) -> None:
+        self._tasks = tasks
+
+    def __await__(self) -> Any:
+        while True:
+            for task in self._tasks:
+                if task.error is not None:
+                    raise task.error
+            left = [task for task in self._tasks if not task.is_done]
+            if not left:
+                return
+            any_ended = Future()
+            for task in left:
+                task.then.append(any_ended.set)
+            yield any_ended
 
 
 class _Ended:

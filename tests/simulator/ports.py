@@ -101,7 +101,7 @@ class Fetched:
     def __init__(self, ports: "SimPorts", topic: str, partition: int, position: int) -> None:
         self._ports, self.topic, self.partition = ports, topic, partition
         self.position = self.accepted = position
-        self.is_open = True
+        self.is_open, self.is_held = True, False
         self._is_looking = False
         self._log = ports.broker.log(topic, partition)
         self._log.followers.append(self.look)
@@ -109,7 +109,7 @@ class Fetched:
 
     def look(self) -> None:
         """Fetch, some time from now."""
-        if self.is_open and not self._is_looking and self._log.end > self.position:
+        if self.is_open and not (self.is_held or self._is_looking) and self._log.end > self.position:
             self._is_looking = True
             home = self._ports.home
             home.loop.spawn(home, self._fetch())
@@ -121,7 +121,7 @@ class Fetched:
         await found
         self._is_looking = False
         log = self._log
-        if not self.is_open or not ports.delivers:
+        if not self.is_open or self.is_held or not ports.delivers:
             return
         if self.position < log.start or self.position > log.end:
             await ports.home.halt(OffsetOutOfRange(f"{self.topic}[{self.partition}] has no {self.position}"))
@@ -196,7 +196,13 @@ class SimPorts:
         for fetched in self.fetching.values():
             fetched.look()
 
-    def shut(self) -> None:
+    def shut(self, partition: int) -> None:
+        """Deliver nothing more of a partition, until it is sought."""
+        for topic in (topics.COUNTS, topics.FACTS, topics.CLOCK):
+            if (fetched := self.fetching.pop((topic, partition), None)) is not None:
+                fetched.close()
+
+    def shut_all(self) -> None:
         """Deliver nothing more."""
         self.delivers = False
         for fetched in self.fetching.values():
@@ -209,10 +215,14 @@ class SimPorts:
             owner.offer(piece)
 
     def hold(self, topic: str, partition: int) -> None:
-        raise NotImplementedError("so much never waits here")
+        if (fetched := self.fetching.get((topic, partition))) is not None:
+            fetched.is_held = True
 
     def release(self, topic: str, partition: int) -> None:
-        """Nothing is held back."""
+        fetched = self.fetching.get((topic, partition))
+        if fetched is not None and fetched.is_held:
+            fetched.is_held = False
+            fetched.look()
 
     def is_assigned(self, partition: int) -> bool:
         return partition in self.assigned

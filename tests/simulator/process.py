@@ -88,7 +88,7 @@ class Process(Worker, Sender):
         self.app: Any = self
         self.fetch_ms = world.settings.fetch_ms
         self._machine = number % len(world.clock_errors)
-        self.is_deaf = False
+        self.is_deaf = self._is_moving = False
         self.generation = 0
         self._reopening: Task | None = None
         self._own: list[Task] = []
@@ -140,7 +140,7 @@ class Process(Worker, Sender):
             return
         self.is_alive = False
         self._statuses_left()
-        self._ports.shut()
+        self._ports.shut_all()
         self.world.broker.log(topics.BOOKS, 0).followers.remove(self._see_books)
         self.world.processes.remove(self)
         self.loop.after(SESSION_MS, self.world.group.gone, self)
@@ -148,7 +148,10 @@ class Process(Worker, Sender):
 
     def leave(self) -> None:
         """Be stopped in good order."""
+        if self._is_moving:
+            return
         self.note("leaves")
+        self._is_moving = True
         self._begin(self._leave())
 
     async def _leave(self) -> None:
@@ -211,19 +214,23 @@ class Process(Worker, Sender):
 
     def hear(self, generation: int) -> None:
         """Hear with a heartbeat that there is a new generation."""
-        if not self.is_alive or self.is_deaf or self.is_paused:
-            return  # told again when it goes on
+        if not self.is_alive or self.is_deaf or self.is_paused or self._is_moving:
+            return  # told again when it goes on; and who is giving up what it has comes again anyhow
         if self not in self.world.group.members or generation > self.generation:
             self.generation = max(generation, self.world.group.generation)
+            self._is_moving = True
             self._begin(self._come_again())
 
     async def _come_again(self) -> None:
         await self._rest()
-        self.world.group.rejoined(self, self.generation)
+        self._is_moving = False
+        self.world.group.rejoined(self)
 
     def assigned(self, generation: int, partitions: tuple[int, ...]) -> None:
         """Hear what the group gives."""
-        if not self.is_alive or self.is_deaf or self.is_paused or generation != self.world.group.generation:
+        if not self.is_alive or self.is_deaf or self.is_paused or self._is_moving:
+            return
+        if generation != self.world.group.generation:
             return
         self.generation = generation
         self.note(f"is given {partitions} in generation {generation}")
@@ -251,7 +258,7 @@ class Process(Worker, Sender):
     async def _rest(self) -> None:
         """As `live.transport.Consumer.rest`."""
         ports = self._ports
-        ports.shut()
+        ports.shut_all()
         aio = self.world.asyncio
         if self._reopening is not None and not self._reopening.is_done:
             self._reopening.cancel()

@@ -46,6 +46,8 @@ class Settings:
     """How many µs of the calendar one ms of a worker's clock is, in thousands: 3,600 for an hour a second."""
     fetch_ms: int
     platforms: int
+    hold: int
+    """With more records than this waiting a topic is held back; in life 200,000."""
 
     @classmethod
     def drawn(cls, chance: Chance, **given: Any) -> "Settings":
@@ -58,6 +60,7 @@ class Settings:
             "pace": random.choice((1800, 3600, 7200, 14400)),
             "fetch_ms": random.choice((50, 500, 2000)),
             "platforms": random.choice((1, 1, 2)),
+            "hold": random.choice((5, 50, 500)),
         }
         return cls(**{**drawn, **{name: value for name, value in given.items() if value is not None}})
 
@@ -131,7 +134,7 @@ class World:
 
     def run(self) -> None:
         """Live, then come to rest."""
-        with replaced(self.asyncio):
+        with replaced(self.asyncio, self.settings.hold):
             for book in self.books:
                 self.loop.at(self.ms_of(book.at), self._publish, book)
             self._feed(iter(self.inputs))
@@ -213,12 +216,13 @@ class World:
 
 
 @contextmanager
-def replaced(aio: Asyncio) -> Iterator[None]:
+def replaced(aio: Asyncio, hold: int) -> Iterator[None]:
     """Put virtual time in the place of asyncio in the worker's own modules."""
     levels = [(name, logging.getLogger(name).level) for name in ("streams.live",)]
     with ExitStack() as stack:
         for module in (owner, performer, worker):
             stack.enter_context(patch.object(module, "asyncio", aio))
+        stack.enter_context(patch.object(owner, "HOLD_RECORDS", hold))
         for name, _ in levels:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         try:

@@ -230,7 +230,7 @@ def _drawn(fate: str, stream: Any) -> tuple[Any, ...]:
 
 def long_ms(stream: Any) -> int:
     """How late a late request is: 1 ms to some minutes."""
-    return int(10 ** stream.uniform(0, 5.3))
+    return int(10 ** stream.uniform(0, 4.8))
 
 
 def pause_ms(stream: Any) -> int:

@@ -7,7 +7,7 @@ worker (ticks, quiet entries, sessions, retries) is as it is, and a year passes 
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -26,12 +26,34 @@ from .violation import Violation
 from .operator import Operator
 from .weather import Weather
 
-SETTLE_MS = 220_000
+SETTLE_MS = 80_000
 """After the last fault: by then the latest request has landed, and everybody who stood still goes on."""
 REST_MS = 10_000
 MACHINES = 4
 WAITS = 40
 """How often the world is looked at until it is at rest."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a run is a function of."""
+
+    seed: int
+    given: tuple[tuple[str, int], ...] = ()
+    """Settings that are not drawn."""
+    kinds: tuple[str, ...] | None = None
+    """Faults that are switched on; None for those of the seed."""
+    tape: Tape | None = None
+    """The faults that happen; None for drawn ones."""
+    until_day: int | None = None
+    """Nothing is sent after it."""
+    only: tuple[int, ...] | None = None
+    """Numbers of the inputs that are sent; None for all."""
+    calm: bool = False
+    """Every latency is the least, and ties are broken by order."""
+
+    def but(self, **changes: Any) -> "Spec":
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True)
@@ -69,17 +91,14 @@ class World:
     """Everything of one run.
 
     Args:
-        chance: Its draws.
-        settings: What it is like.
-        without: Numbers of inputs that are left out.
+        spec: What it is a function of.
         is_told: Keep a trace.
     """
 
-    def __init__(
-        self, chance: Chance, settings: Settings, *, without: frozenset[int] = frozenset(), is_told: bool = False
-    ) -> None:
-        self.chance, self.settings = chance, settings
-        self.is_told = is_told
+    def __init__(self, spec: Spec, *, is_told: bool = False) -> None:
+        self.spec, self.is_told = spec, is_told
+        self.chance = chance = Chance(spec.seed, tape=spec.tape, calm=spec.calm, kinds=spec.kinds)
+        self.settings = settings = Settings.drawn(chance, **dict(spec.given))
         self.trace: list[str] = []
         self.loop = Loop(chance.stream("ties"))
         if chance.calm:
@@ -88,7 +107,9 @@ class World:
         platforms = ["weibo", "douyin"][: settings.platforms]
         self.books = lives.books(chance, platforms, settings.days)
         inputs = lives.lives(chance, self.books, platforms, settings.accounts, settings.days)
-        self.inputs = [one for one in inputs if one.number not in without]
+        end = lives.START + (spec.until_day or 10**6) * lives.DAY
+        only = None if spec.only is None else frozenset(spec.only)
+        self.inputs = [one for one in inputs if (only is None or one.number in only) and one.at < end]
         self.broker = Broker(self.loop, chance, settings.partitions, self.calendar)
         self.group = Group(self.loop, chance, settings.partitions)
         self.operator = Operator(self)
@@ -141,7 +162,7 @@ class World:
             for _ in range(self.settings.workers):
                 self.start()
             self.weather.begin()
-            end = self.ms_of(lives.START + self.settings.days * lives.DAY)
+            end = self.ms_of(lives.START + (self.spec.until_day or self.settings.days) * lives.DAY)
             last = max(end, *(self.ms_of(one.at) for one in self.inputs[-1:]), 0)
             self.loop.run(last)
             self.chance.is_over = True
@@ -230,18 +251,3 @@ def replaced(aio: Asyncio, hold: int) -> Iterator[None]:
         finally:
             for name, level in levels:
                 logging.getLogger(name).setLevel(level)
-
-
-def world_of(
-    seed: int,
-    *,
-    tape: Tape | None = None,
-    calm: bool = False,
-    kinds: tuple[str, ...] | None = None,
-    without: frozenset[int] = frozenset(),
-    is_told: bool = False,
-    **given: Any,
-) -> World:
-    """Return the world of a seed, not yet run."""
-    chance = Chance(seed, tape=tape, calm=calm, kinds=kinds)
-    return World(chance, Settings.drawn(chance, **given), without=without, is_told=is_told)

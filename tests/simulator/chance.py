@@ -31,19 +31,19 @@ PER_REQUEST = {
 after; applied twice. Or the worker is killed, or stands still, just before it is sent or just before its answer."""
 
 PER_HOUR = {
-    "kill": Kind(0.005, 0.05),
-    "pause": Kind(0.005, 0.05),
-    "deaf": Kind(0.003, 0.02),
-    "join": Kind(0.005, 0.05),
-    "leave": Kind(0.005, 0.05),
-    "worker clock": Kind(0.005, 0.05),
-    "broker clock": Kind(0.003, 0.03),
-    "outage": Kind(0.001, 0.01),
-    "table lost": Kind(0.001, 0.01),
-    "rows damaged": Kind(0.003, 0.03),
-    "inputs cut": Kind(0.001, 0.005),
-    "journal cut": Kind(0.001, 0.005),
-    "retention": Kind(0.001, 0.005),
+    "kill": Kind(0.02, 0.2),
+    "pause": Kind(0.02, 0.2),
+    "deaf": Kind(0.01, 0.1),
+    "join": Kind(0.02, 0.2),
+    "leave": Kind(0.02, 0.1),
+    "worker clock": Kind(0.02, 0.2),
+    "broker clock": Kind(0.02, 0.1),
+    "outage": Kind(0.005, 0.03),
+    "table lost": Kind(0.005, 0.05),
+    "rows damaged": Kind(0.02, 0.1),
+    "inputs cut": Kind(0.005, 0.03),
+    "journal cut": Kind(0.005, 0.03),
+    "retention": Kind(0.005, 0.03),
 }
 """Asked every ten seconds of a worker's time."""
 

@@ -25,6 +25,7 @@ from .violation import Violation
 if TYPE_CHECKING:
     from .run import World
 
+KINDS = ("reminder", "deadline", "waiver-end", "phase-end", "phase-begin", "dwell-end")
 OTHERS = (topics.COUNTS, topics.FACTS, topics.BOOKS)
 
 
@@ -133,9 +134,13 @@ class Checked:
     def check_decisions(self) -> dict[str, list[tuple[bytes, int]]]:
         """Return all accepted outputs by topic, each with the landing of its entry."""
         outputs: dict[str, list[tuple[bytes, int]]] = {topic: [] for topic in topics.OUTPUTS}
+        before: tuple[Any, ...] = ()
         for (entry, content), landed in zip(self.found.entries, self.found.landed, strict=True):
             for decision in content.decisions:
                 cause = decision["cause"]
+                if (place := _place(decision)) and place[:2] == before[:2] and place <= before:
+                    raise self.fail("order", f"entry {entry.n}: {place} is decided after {before}")
+                before = place
                 T = at(decision["T"]) if decision["T"] else None
                 place = (cause.get("topic"), cause.get("offset"))
                 if place in self.T_at and self.T_at[place] != T:
@@ -268,6 +273,17 @@ class Checked:
         if table != rows:
             wrong = sorted(key for key in table.keys() | rows.keys() if table.get(key) != rows.get(key))
             raise self.fail("I8 table", f"the table has other rows than the journal leads to: {wrong[:3]}")
+
+
+def _place(decision: dict[str, Any]) -> tuple[Any, ...]:
+    """Return where a decision stands among those of one record: dues by instant, account and kind; a book's by account."""
+    cause, key = decision["cause"], decision["key"]
+    if key is None or not ("due" in cause or "book" in cause):
+        return ()
+    platform, _, account = key.partition(":")
+    due = (at(cause["due"]),) if "due" in cause else ()
+    kind = (KINDS.index(cause["kind"]),) if "due" in cause else ()
+    return (cause.get("topic"), cause.get("offset"), *due, platform, account, *kind)
 
 
 def _topic_of(kind: str) -> str:

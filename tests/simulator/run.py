@@ -76,11 +76,11 @@ class Settings:
         random = chance.stream("settings")
         drawn = {
             "accounts": 50,
-            "days": random.choice((30, 60, 60, 120, 120, 240)),
+            "days": random.choice((60, 120, 240, 240, 365)),
             "partitions": random.choice((1, 1, 2, 3)),
             "workers": random.choice((1, 2, 2, 3)),
-            "pace": random.choice((1800, 3600, 7200, 14400)),
-            "fetch_ms": random.choice((50, 500, 2000)),
+            "pace": random.choice((3600, 7200, 14400, 14400, 28800)),
+            "fetch_ms": random.choice((100, 1000, 2000)),
             "platforms": random.choice((1, 1, 2)),
             "hold": random.choice((5, 50, 500)),
         }

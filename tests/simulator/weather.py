@@ -143,9 +143,10 @@ def _outage(world: "World", ms: int) -> None:
         process.struck("killed", 0)
 
 
-def _lose_table(world: "World", which: int, _: int) -> None:
+def _lose_table(world: "World", which: int, how: int) -> None:
     if world.operator.expects is None:
         world.broker.tables[which % world.settings.partitions].clear()
+        _perhaps_kill_all(world, how)
 
 
 def _damage_rows(world: "World", which: int, how: int) -> None:
@@ -161,6 +162,13 @@ def _damage_rows(world: "World", which: int, how: int) -> None:
         table[key] = table[key][:-1] + bytes([table[key][-1] ^ 1])
     else:
         table[key] = table[other]
+    _perhaps_kill_all(world, how)
+
+
+def _perhaps_kill_all(world: "World", how: int) -> None:
+    """Let somebody read the damage before it is written over."""
+    for process in list(world.processes) if how & 512 else ():
+        process.struck("killed", 0)
 
 
 HAPPENS: dict[str, Any] = {

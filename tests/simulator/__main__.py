@@ -87,6 +87,7 @@ def explain(found: Outcome, lines: int) -> int:
 def tell(told: Outcome, lines: int) -> int:
     print("\n".join(told.world.trace[-lines:]))
     print(told.line())
+    print(f"sha256 of all that happened: {told.digest}")
     inputs = told.world.inputs
     if len(inputs) <= lines:
         print("\n".join(f"sent {one.number}: {one.topic} {(one.value or b'').decode(errors='replace')}" for one in inputs))

@@ -24,8 +24,8 @@ PER_REQUEST = {
     "unacked": Kind(0.0005, 0.01),
     "late": Kind(0.0005, 0.01),
     "doubled": Kind(0.0005, 0.01),
-    "killed": Kind(0.0003, 0.003),
-    "stopped": Kind(0.0002, 0.002),
+    "killed": Kind(0.0003, 0.006),
+    "stopped": Kind(0.0003, 0.006),
 }
 """Asked at each request of a worker. A request is lost; applied and not acknowledged; not acknowledged and applied long
 after; applied twice. Or the worker is killed, or stands still, just before it is sent or just before its answer."""
@@ -38,12 +38,12 @@ PER_HOUR = {
     "leave": Kind(0.02, 0.1),
     "worker clock": Kind(0.02, 0.2),
     "broker clock": Kind(0.02, 0.1),
-    "outage": Kind(0.005, 0.03),
-    "table lost": Kind(0.005, 0.05),
+    "outage": Kind(0.005, 0.12),
+    "table lost": Kind(0.005, 0.12),
     "rows damaged": Kind(0.02, 0.1),
-    "inputs cut": Kind(0.005, 0.03),
-    "journal cut": Kind(0.005, 0.03),
-    "retention": Kind(0.005, 0.03),
+    "inputs cut": Kind(0.005, 0.12),
+    "journal cut": Kind(0.005, 0.12),
+    "retention": Kind(0.005, 0.12),
 }
 """Asked every ten seconds of a worker's time."""
 
@@ -70,7 +70,7 @@ class Chance:
         seed: Of the run.
         tape: Play these faults and no others.
         calm: Every latency is the same, and ties are broken by order.
-        kinds: Only these kinds may be switched on; None for a random half of them.
+        kinds: These kinds are switched on, at their highest rates; None for some at random ones.
     """
 
     def __init__(
@@ -89,7 +89,9 @@ class Chance:
         self.rates: dict[str, float] = {}
         for name, kind in KINDS.items():
             on, where = swarm.random() < 0.4, swarm.random()
-            if name in kinds if kinds is not None else on:
+            if kinds is not None:
+                on, where = name in kinds, 1.0
+            if on:
                 self.rates[name] = kind.least * (kind.most / kind.least) ** where
         self._played = {(kind, number): drawn for kind, number, drawn in tape.faults} if tape else None
         self._asked: Counter[str] = Counter()

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from oracle_inputs import at
 from test_worlds import by_account, is_same
 
@@ -25,6 +26,7 @@ from .violation import Violation
 if TYPE_CHECKING:
     from .run import World
 
+_parsed = msgspec.json.decode
 KINDS = ("reminder", "deadline", "waiver-end", "phase-end", "phase-begin", "dwell-end")
 OTHERS = (topics.COUNTS, topics.FACTS, topics.BOOKS)
 
@@ -97,9 +99,9 @@ class Checked:
                 for other in OTHERS:
                     if bisect_left(self.landings[other], record.landed) > positions[other]:
                         self.waited[offset] = other
-                law.tick(min(at(json.loads(record.value)["at"]), record.timestamp * 1000))
+                law.tick(min(at(_parsed(record.value)["at"]), record.timestamp * 1000))
             elif topic == topics.BOOKS:
-                law.adopt(self.books[json.loads(record.value)["hash"]])
+                law.adopt(self.books[_parsed(record.value)["hash"]])
             elif law.T is not None and law.book is not None:
                 law.take(topic, offset, record.key, record.value)
             else:
@@ -122,7 +124,7 @@ class Checked:
                     raise self.fail("I11 digests", f"entry {entry.n}: that of {topic} {start}..{end} is another")
                 T = self.T_at[topic, end - 1]
                 if topic == topics.BOOKS:
-                    book = json.loads(records[-1].value)["hash"]
+                    book = _parsed(records[-1].value)["hash"]
             said = at(content.T) if content.T else None
             if said != T and content.after is None:
                 raise self.fail("I5 time", f"entry {entry.n} says T is {content.T}, the ticks say {T}")
@@ -167,7 +169,7 @@ class Checked:
             seen = 0
             headers: dict[int, Any] = {}
             for record in self.world.broker.log(topic, self.number).records:
-                output = json.loads(record.value)
+                output = _parsed(record.value)
                 seq = output["seq"]
                 if seq >= len(wanted) or wanted[seq][0] != record.value:
                     raise self.fail("I2 I10 copies", f"{topic} shows {record.value!r}, and no accepted entry has it")
@@ -187,7 +189,7 @@ class Checked:
         records = []
         for topic in topics.OUTPUTS:
             for value, _ in outputs[topic]:
-                record = {**json.loads(value), "topic": topic}
+                record = {**_parsed(value), "topic": topic}
                 seen = numbers[record["platform"], record["account_id"]]
                 if record["type"] == "disclosure-required":
                     seen.setdefault(record["obligation_id"], len(seen) + 1)
@@ -209,7 +211,7 @@ class Checked:
         """At most one duty of an account is open; none is restricted twice, or without a notice."""
         is_open: dict[str, str] = {}
         for value, _ in outputs[topics.DISCLOSURE]:
-            one = json.loads(value)
+            one = _parsed(value)
             key = f"{one['platform']}:{one['account_id']}"
             if one["type"] == "disclosure-required":
                 if key in is_open:
@@ -217,10 +219,10 @@ class Checked:
                 is_open[key] = one["obligation_id"]
             elif is_open.pop(key, None) != one["obligation_id"]:
                 raise self.fail("I3 one duty", f"{one} ends what was not open")
-        notified = {json.loads(value)["obligation_id"]: json.loads(value) for value, _ in outputs[topics.GRACE]}
+        notified = {_parsed(value)["obligation_id"]: _parsed(value) for value, _ in outputs[topics.GRACE]}
         imposed = Counter(
             one["obligation_id"]
-            for one in (json.loads(value) for value, _ in outputs[topics.RESTRICTIONS])
+            for one in (_parsed(value) for value, _ in outputs[topics.RESTRICTIONS])
             if one["type"] == "restriction-imposed"
         )
         for obligation, count in imposed.items():
@@ -232,10 +234,10 @@ class Checked:
     def check_dead_letters(self) -> None:
         letters: dict[tuple[str, int], bytes] = {}
         for record in self.world.broker.log(topics.DEAD_LETTERS, self.number).records:
-            one = json.loads(record.value)
+            one = _parsed(record.value)
             if letters.setdefault((one["topic"], one["offset"]), record.value) != record.value:
                 raise self.fail("I2 I10 copies", f"two dead letters of {one['topic']}[{one['offset']}]")
-        got = {(*place, json.loads(value)["code"]) for place, value in letters.items()}
+        got = {(*place, _parsed(value)["code"]) for place, value in letters.items()}
         if got != set(self.law.dead):
             raise self.fail("I1 the law", f"dead letters: {sorted(got ^ set(self.law.dead))[:3]} are only here or there")
 
@@ -247,7 +249,7 @@ class Checked:
         for law in self.law.worlds.values():
             for one in law.status():
                 value = last.get(f"{one['platform']}:{one['account_id']}".encode())
-                got = json.loads(value) if value is not None else None
+                got = _parsed(value) if value is not None else None
                 wanted = {name: said for name, said in one.items() if said is not None}
                 if (got is not None) if one.get("gone") else (got is None or not is_same(wanted, got)):
                     raise self.fail("I1 statuses", f"account-status\n  oracle  {one}\n  program {got}")

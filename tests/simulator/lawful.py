@@ -13,11 +13,10 @@ from typing import Any
 
 import oracle
 from oracle_book import FOR_GOOD, Phase, Policy
-from oracle_inputs import at, read
+from oracle_inputs import read
 from oracle_rows import Obligation, Row
 
 Book = dict[str, Policy]
-SHORT = {"account-facts", "follower-counts"}
 
 
 class Lawful(oracle.World):
@@ -115,6 +114,9 @@ class Partition:
         T = self.T
         if T is None:
             return
+        if not one.rows:
+            one.T = T  # nothing is known of it, so nothing of it is due
+            return
         if one.T is not None:
             one.go_to(one.T)  # what a decision planned for its own T
             while (stop := one._next_stop(T)) is not None and stop <= T:
@@ -122,7 +124,8 @@ class Partition:
                 if reached <= one.T:
                     break
                 one.go_to(reached)
-        one.go_to(T)
+        if one.T != T:
+            one.go_to(T)
 
     @property
     def outputs(self) -> Mapping[tuple[str, str, str], list[dict[str, Any]]]:
@@ -134,15 +137,16 @@ class Partition:
         return found
 
 
+_json = json.JSONDecoder(parse_float=Decimal)
+
+
 def _parsed(value: bytes | None) -> tuple[Any, str | None]:
     if value is None:
         return None, "null-value"
     try:
-        return json.loads(value.decode("utf-8"), parse_float=Decimal), None
+        return _json.decode(value.decode("utf-8")), None
     except UnicodeDecodeError:
         return None, "not-utf8"
     except ValueError:
         return None, "not-json"
 
-
-__all__ = ["Lawful", "Partition", "at"]

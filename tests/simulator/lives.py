@@ -9,6 +9,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import msgspec
 import oracle_book
 import worlds
 
@@ -72,6 +73,8 @@ def books(chance: Chance, platforms: list[str], days: int) -> list[Book]:
     found = []
     for number in range(count):
         day = 0 if number == 0 else random.randrange(1, max(2, days))
+        if number > 1 and random.random() < 0.4:
+            day = (found[-1].at - START) // DAY  # a book that corrects the one before
         policies = {platform: worlds.policy(random, platform) for platform in platforms}
         for tables in policies.values():
             tables["version"] += f".{number}"
@@ -80,7 +83,7 @@ def books(chance: Chance, platforms: list[str], days: int) -> list[Book]:
                 if "until" in phase and random.random() < 0.7:
                     del phase["until"]  # most phases of a long life last
         found.append(_book(START + day * DAY + random.randrange(0, 24) * HOUR * (day > 0), policies))
-    return sorted(found, key=lambda book: book.at)
+    return sorted(found, key=lambda book: (book.at, book.loaded.hash))
 
 
 def _shift(tables: dict[str, Any], days: int) -> None:
@@ -131,7 +134,7 @@ def _interest(all_books: list[Book], platform: str) -> list[int]:
 def _life(account: Account, interest: list[int], days: int) -> Iterator[tuple[int, str, bytes, bytes]]:
     """Yield what is sent of one account: two counts a day, and what a notice may bring about."""
     random = account.random
-    temper = random.choices(("asleep", "steady", "lively"), (6, 2, 3))[0]
+    temper = random.choices(("asleep", "steady", "lively"), (7, 1, 3))[0]
     floor = min((one for one in interest if one > 100), default=1000) // 3
     account.level = random.randrange(1, floor) if temper == "asleep" else random.choice(interest)
     stays = {"asleep": 0.0, "steady": 0.004, "lively": 0.04}[temper]
@@ -159,7 +162,7 @@ def _life(account: Account, interest: list[int], days: int) -> Iterator[tuple[in
 def _sent(account: Account, at: int, topic: str, own: dict[str, Any]) -> tuple[int, str, bytes, bytes]:
     account.facts += 1
     value = {"event_id": f"{account.name}.{account.facts}", "platform": account.platform, "account_id": account.name}
-    return at, topic, account.key, json.dumps({**value, **own}).encode()
+    return at, topic, account.key, msgspec.json.encode({**value, **own})
 
 
 def _reaction(account: Account, at: int) -> list[tuple[int, dict[str, Any]]]:

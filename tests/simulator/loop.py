@@ -52,6 +52,14 @@ class Loop:
             call(*args)
         self.now = max(self.now, until)
 
+    def close(self) -> None:
+        """Forget what would have happened."""
+        for _, _, _, call, _ in self._heap:
+            task = getattr(call, "__self__", None)
+            if isinstance(task, Task):
+                task.forget()
+        self._heap.clear()
+
     def spawn(self, home: Home, work: Coroutine[Any, Any, Any]) -> "Task":
         """Begin a task of a process."""
         return Task(self, home, work)
@@ -115,6 +123,8 @@ class Task(Future):
     def go_on(self, turn: int, error: BaseException | None = None) -> None:
         """Take a turn, unless it was taken by something else meanwhile."""
         home = self.home
+        if not home.is_alive:
+            self.forget()
         if self.is_done or turn != self.turn or not home.is_alive:
             return
         if home.is_paused:
@@ -142,10 +152,10 @@ class Task(Future):
         if turn == self.turn and not self.is_done:
             self.go_on(turn, TimeoutError())
 
-    def drop(self) -> None:
-        """Be forgotten with the process."""
-        self.turn += 1
-        self.coroutine.close()
+    def forget(self) -> None:
+        """Never begin, if it has not begun."""
+        if self.turn == 0:
+            self.coroutine.close()
 
 
 class Event:

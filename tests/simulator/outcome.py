@@ -17,6 +17,8 @@ class Outcome:
     spec: Spec
     world: World
     violation: Violation | None = None
+    digest: str = ""
+    """Of a run that is told: over everything that happened."""
     figures: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     """Of CPU time: making the world, living it, and checking it."""
@@ -46,8 +48,8 @@ def outcome_of(spec: Spec, *, is_told: bool = False) -> Outcome:
     began = time.process_time()
     collects = gc.isenabled()
     gc.disable()  # a run is short, and most of what it makes stays to its end
+    outcome = Outcome(spec, World(spec, is_told=is_told))
     try:
-        outcome = Outcome(spec, World(spec, is_told=is_told))
         try:
             outcome.world.run()
             lived = time.process_time()
@@ -59,8 +61,11 @@ def outcome_of(spec: Spec, *, is_told: bool = False) -> Outcome:
         if collects:
             gc.enable()
     world = outcome.world
-    for process in (*world.processes,):
-        world.died(process)
+    if is_told:
+        outcome.digest = world.digest()
+    for process in list(world.processes):
+        process.die()
+    world.loop.close()
     outcome.figures.update(
         faults=sum(world.chance.tally().values()), rebuilds=world.rebuilds, stops=len(world.operator.stops),
         requests=world.broker.requests, workers=world.started,

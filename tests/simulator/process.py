@@ -40,14 +40,17 @@ class Statuses:
                 process.loop.spawn(process, read())
 
         async def read() -> None:
-            found = Future()
-            process.loop.after(process.world.chance.ms(1, 500), found.set)
-            await found
+            polled = Future()
+            process.loop.after(process.world.chance.ms(1, 500), polled.set)
+            await polled
             is_looking[0] = False
             if self._tails.get(partition, (None, None, None))[2] is not look:
                 return
             log = process.world.broker.log(topics.STATUS, partition)
-            for record in log.between(at[0], log.end):
+            found = log.between(at[0], log.end)
+            if at[0] == start:  # the topic is compacted
+                found = sorted({record.key: record for record in found}.values(), key=lambda one: one.offset)
+            for record in found:
                 if seen := tail.see(record):
                     process._doubt(partition, seen, True)
             at[0] = log.end
@@ -139,6 +142,8 @@ class Process(Worker, Sender):
         if not self.is_alive:
             return
         self.is_alive = False
+        for task, _, _ in self.missed:
+            task.forget()
         self._statuses_left()
         self._ports.shut_all()
         self.world.broker.log(topics.BOOKS, 0).followers.remove(self._see_books)

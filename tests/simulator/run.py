@@ -4,12 +4,15 @@ A second of a worker is an hour of the accounts' lives, more or less: `pace` say
 worker (ticks, quiet entries, sessions, retries) is as it is, and a year passes in some thousand steps of its clock.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
+
+import msgspec
 
 from schemas import topics
 from schemas.instant import text
@@ -79,8 +82,8 @@ class Settings:
             "days": random.choice((60, 120, 240, 240, 365)),
             "partitions": random.choice((1, 1, 2, 3)),
             "workers": random.choice((1, 2, 2, 3)),
-            "pace": random.choice((3600, 7200, 14400, 14400, 28800)),
-            "fetch_ms": random.choice((100, 1000, 2000)),
+            "pace": random.choice((3600, 7200, 14400, 28800, 28800)),
+            "fetch_ms": random.choice((200, 2000, 2000)),
             "platforms": random.choice((1, 1, 2)),
             "hold": random.choice((5, 50, 500)),
         }
@@ -205,6 +208,15 @@ class World:
                 raise Violation("progress: no rest", self._unrest())
         if self.operator.expects is not None:
             raise Violation("progress: nobody stops", f"{self.operator.expects.what}, and nobody has noticed")
+
+    def digest(self) -> str:
+        """Return a hash over everything that happened: the trace, and all that stands in the logs and the tables."""
+        found = hashlib.sha256("\n".join(self.trace).encode())
+        for place, log in sorted(self.broker.logs.items()):
+            found.update(repr(place).encode() + msgspec.json.encode(log.archive()))
+        for table in self.broker.tables:
+            found.update(repr(sorted(table.items())).encode())
+        return found.hexdigest()
 
     def _take_over_once_more(self) -> None:
         """Let new owners read the table, the journal and the statuses as they were left."""

@@ -1,0 +1,15 @@
+"""Runs that are tried every time: one for each kind of fault, worlds with many kinds, and what was once found wrong."""
+
+from .chance import KINDS
+from .run import Spec
+
+SMALL = (("days", 15), ("accounts", 25), ("pace", 7200))
+
+OF_EACH_KIND = {
+    kind: Spec(seed, SMALL, (kind,) if kind in ("kill", "killed") else (kind, "kill"))
+    for seed, kind in enumerate(KINDS, 100)
+}
+"""By kind of fault; with a worker killed now and then, so that somebody reads what is left."""
+
+OF_MANY_KINDS = tuple(Spec(seed, (("days", 30),)) for seed in (1, 5, 6, 10))
+WITHOUT_FAULTS = tuple(Spec(seed, (("days", 40),), ()) for seed in (3, 9))

@@ -21,9 +21,10 @@ demo: $(SETUP)  ## watch decisions as they come: a local Kafka, two workers, a p
 test: $(SETUP)  ## run all tests, two at a time: a real Kafka, real workers (needs Java 17, Maven and npm)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
-faults: $(SETUP)  ## search the protocol's machines further than `make test` does (ten minutes)
+faults: $(SETUP)  ## search further than `make test` does: the protocol's machines, and simulated lives (fifteen minutes)
 	$(BIN)/python -m tests.explorer flaws
 	$(BIN)/python -m tests.explorer faults $(FAULTS)
+	$(BIN)/python -m tests.simulator run --minutes 5
 
 mutants: $(SETUP)  ## run the tests against every small change of the core; goes on where it stopped
 	$(BIN)/python tests/mutants/run_mutants.py $(MUTANTS)

@@ -16,6 +16,21 @@ from .run import Spec
 from .shrink import read, shrunk, write
 
 SPECS = Path(".nameplate/simulator")
+FIGURES = (
+    *(
+        "events",
+        "ticks",
+        "decisions",
+        "outputs",
+        "copies",
+        "entries",
+        "void",
+        "takeovers",
+        "rebuilds",
+        "stops",
+    ),
+    *("dead", "requests", "workers", "faults"),
+)
 SETTINGS = ("accounts", "days", "partitions", "workers", "pace", "fetch_ms", "platforms", "hold")
 
 
@@ -32,7 +47,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--runs", type=int, help="so many seeds; 10 where no minutes are given")
     parser.add_argument("--minutes", type=float, help="as many seeds as fit into so much CPU time")
-    parser.add_argument("--kinds", help=f"faults that are switched on, with commas, or nothing: {', '.join(KINDS)}")
+    parser.add_argument(
+        "--kinds", help=f"faults that are switched on, with commas, or nothing: {', '.join(KINDS)}"
+    )
     parser.add_argument("--flaw", default="", help="only flaws whose name contains this")
     parser.add_argument("--lines", type=int, default=60, help="how much of a trace is shown")
     for name in SETTINGS:
@@ -45,29 +62,30 @@ def main() -> int:
     if called.what == "tell":
         spec = read(called.file) if called.file else Spec(called.seed, given, kinds)
         return tell(outcome_of(spec, is_told=True), called.lines)
-    return run(called.seed, called.runs, called.minutes, given, kinds, called.lines)
+    return run(Spec(called.seed, given, kinds), called.runs, called.minutes, called.lines)
 
 
-def run(
-    seed: int, runs: int | None, minutes: float | None, given: tuple[tuple[str, int], ...], kinds: tuple[str, ...] | None, lines: int
-) -> int:
-    began, all_figures, faults, years, checked, count = time.process_time(), Counter[str](), Counter[str](), 0.0, 0.0, 0
+def run(first: Spec, runs: int | None, minutes: float | None, lines: int) -> int:
+    """Live seeds from one on, until there were enough or one fails."""
+    began, figures, faults = time.process_time(), Counter[str](), Counter[str]()
+    years = checked = 0.0
+    count = 0
     while count < (runs or (10 if minutes is None else sys.maxsize)):
         if minutes is not None and time.process_time() - began > minutes * 60:
             break
-        outcome = outcome_of(Spec(seed + count, given, kinds))
+        outcome = outcome_of(first.but(seed=first.seed + count))
         print(outcome.line(), flush=True)
         if outcome.violation is not None:
             return explain(outcome, lines)
-        all_figures.update(outcome.figures)
+        figures.update(outcome.figures)
         faults.update(outcome.world.chance.tally())
         years, checked, count = years + outcome.years, checked + outcome.checked_seconds, count + 1
     seconds = time.process_time() - began
-    print(f"\n{count} seeds from {seed} on, no violation. {years:.1f} pool-years of 50 accounts in {seconds:.0f} s of CPU time: "
-          f"{years / seconds * 60:.1f} a minute ({checked / seconds:.0%} of it for the oracle and the checks)")  # fmt: skip
-    print(", ".join(f"{all_figures[name]:,} {name}" for name in (
-        "events", "ticks", "decisions", "outputs", "copies", "entries", "void", "takeovers", "rebuilds", "stops", "dead",
-        "requests", "workers", "faults")))  # fmt: skip
+    print(
+        f"\n{count} seeds from {first.seed} on, no violation. {years:.1f} pool-years of 50 accounts in {seconds:.0f} s "
+        f"of CPU time: {years / seconds * 60:.1f} a minute ({checked / seconds:.0%} of it for oracle and checks)"
+    )
+    print(", ".join(f"{figures[name]:,} {name}" for name in FIGURES))
     print("faults: " + ", ".join(f"{faults[kind]:,} {kind}" for kind in KINDS))
     return 0
 
@@ -90,7 +108,8 @@ def tell(told: Outcome, lines: int) -> int:
     print(f"sha256 of all that happened: {told.digest}")
     inputs = told.world.inputs
     if len(inputs) <= lines:
-        print("\n".join(f"sent {one.number}: {one.topic} {(one.value or b'').decode(errors='replace')}" for one in inputs))
+        for one in inputs:
+            print(f"sent {one.number}: {one.topic} {(one.value or b'').decode(errors='replace')}")
     if told.violation is not None:
         print(told.violation)
     return int(told.violation is not None)

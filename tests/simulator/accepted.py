@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -72,14 +72,34 @@ def accepted(log: Log) -> Accepted:
             found.takeovers += 1
             if content.decisions or any(digest is not None for *_, digest in content.runs):
                 raise Violation("I7 chain", f"the takeover {entry.n} decides something")
-        head, n, epoch, writer = hashlib.sha256(record.value or b"").hexdigest(), entry.n, entry.epoch, entry.writer
+        head, n, epoch, writer = (
+            hashlib.sha256(record.value or b"").hexdigest(),
+            entry.n,
+            entry.epoch,
+            entry.writer,
+        )
         found.entries.append((entry, content))
         found.landed.append(record.landed)
     return found
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """One record in the order in which it was taken, with what was decided from it on until the next one."""
+def last_accepted(log: Log) -> Content | None:
+    """Return the content of the last accepted entry; None where there is none."""
+    head, n, epoch, last = GENESIS, -1, 0, None
+    for record in log.records:
+        entry = _entries.decode(record.value or b"")
+        if entry.prev == head and entry.n == n + 1 and entry.epoch in (epoch, epoch + 1):
+            head, n, epoch, last = (
+                hashlib.sha256(record.value or b"").hexdigest(),
+                entry.n,
+                entry.epoch,
+                entry,
+            )
+    return _contents.decode(last.content) if last is not None else None
+
+
+class Taken(NamedTuple):
+    """One record in the order in which it was taken."""
 
     entry: int
     topic: str
@@ -97,9 +117,13 @@ def order(found: Accepted) -> Iterator[Taken]:
     for entry, content in found.entries:
         for topic, start, end, digest in content.runs:
             if positions.get(topic, 0) != start:
-                raise Violation("I11 contiguous", f"entry {entry.n}: a run of {topic} from {start}, not {positions}")
+                raise Violation(
+                    "I11 contiguous", f"entry {entry.n}: a run of {topic} from {start}, not {positions}"
+                )
             positions[topic] = end
             for offset in range(start, end):
                 yield Taken(entry.n, topic, offset, digest is None)
         if any(positions.get(topic, 0) != end for topic, end in content.positions.items()):
-            raise Violation("I11 contiguous", f"entry {entry.n} says {content.positions}, its runs {positions}")
+            raise Violation(
+                "I11 contiguous", f"entry {entry.n} says {content.positions}, its runs {positions}"
+            )

@@ -1,4 +1,4 @@
-"""The broker: logs that may be cut, the table's changelog as compaction leaves it, a clock, and requests that go astray."""
+"""The broker: logs that may be cut, the table as compaction leaves it, a clock, and requests that go astray."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,7 +1,7 @@
 """Seeded draws, the swarm of faults of one seed, and the tape of those that happened.
 
-Every question "does it go wrong here?" has a kind and a number; the answer is drawn from the kind's own stream, or, when
-a tape is played, read from it. So a run can be told again without any one of its faults.
+Every question "does it go wrong here?" has a kind and a number; the answer is drawn from the kind's own stream, or,
+when a tape is played, read from it. So a run can be told again without any one of its faults.
 """
 
 from collections import Counter
@@ -86,9 +86,10 @@ class Chance:
         self.is_over = False
         """No more faults: the world comes to rest."""
         swarm = self.stream("swarm")
+        storm = 1.0 if swarm.random() < 0.15 else 0.6
         self.rates: dict[str, float] = {}
         for name, kind in KINDS.items():
-            on, where = swarm.random() < 0.4, swarm.random()
+            on, where = swarm.random() < 0.4, swarm.random() * storm
             if kinds is not None:
                 on, where = name in kinds, 1.0
             if on:
@@ -139,11 +140,13 @@ class Chance:
         elif not self._per_request or (left := self._requests()) >= self._any_request:
             return None
         else:
+            fate = self._per_request[-1][0]
             for name, rate in self._per_request:
                 left -= rate
                 if left < 0:
+                    fate = name
                     break
-            drawn = (name, *draw(name, self._streams[name]))
+            drawn = (fate, *draw(fate, self._streams[fate]))
         if drawn is None:
             return None
         self.happened.append(("request", number, drawn))

@@ -110,7 +110,10 @@ class Checked:
         law.finish()
         for topic in topics.INPUTS:
             if positions[topic] != len(self.inputs[topic]):
-                raise self.fail("progress", f"at rest {topic} is taken up to {positions[topic]} of {len(self.inputs[topic])}")
+                end = len(self.inputs[topic])
+                raise self.fail(
+                    "progress: not taken", f"at rest {topic} is taken up to {positions[topic]} of {end}"
+                )
 
     def check_runs(self) -> None:
         """The digests are those of the inputs; T and book those that follow from them."""
@@ -121,7 +124,9 @@ class Checked:
                     continue
                 records = self.inputs[topic][start:end]
                 if digest != digest_of(records, with_time=topic == topics.CLOCK):
-                    raise self.fail("I11 digests", f"entry {entry.n}: that of {topic} {start}..{end} is another")
+                    raise self.fail(
+                        "I11 digests", f"entry {entry.n}: that of {topic} {start}..{end} is another"
+                    )
                 T = self.T_at[topic, end - 1]
                 if topic == topics.BOOKS:
                     book = _parsed(records[-1].value)["hash"]
@@ -146,13 +151,16 @@ class Checked:
                 T = at(decision["T"]) if decision["T"] else None
                 place = (cause.get("topic"), cause.get("offset"))
                 if place in self.T_at and self.T_at[place] != T:
-                    raise self.fail("I5 time", f"{place} is decided at {decision['T']}, not at {self.T_at[place]}")
+                    raise self.fail(
+                        "I5 time", f"{place} is decided at {decision['T']}, not at {self.T_at[place]}"
+                    )
                 if "due" in cause:
                     if at(cause["due"]) > (T or 0):
                         raise self.fail("I5 early", f"{cause} is decided at {decision['T']}")
                     if place[0] == topics.CLOCK and place[1] in self.waited:
                         raise self.fail(
-                            "I5 waits", f"{cause} fires before {self.waited[place[1]]} that was there before its tick"
+                            "I5 waits",
+                            f"{cause} fires before {self.waited[place[1]]} that was there before its tick",
                         )
                 for output in decision["outputs"]:
                     seqs = outputs[_topic_of(output["type"])]
@@ -172,7 +180,9 @@ class Checked:
                 output = _parsed(record.value)
                 seq = output["seq"]
                 if seq >= len(wanted) or wanted[seq][0] != record.value:
-                    raise self.fail("I2 I10 copies", f"{topic} shows {record.value!r}, and no accepted entry has it")
+                    raise self.fail(
+                        "I2 I10 copies", f"{topic} shows {record.value!r}, and no accepted entry has it"
+                    )
                 if record.landed < wanted[seq][1]:
                     raise self.fail("I10 backed", f"{topic} shows seq {seq} before its entry")
                 if seq > seen:
@@ -195,7 +205,9 @@ class Checked:
                     seen.setdefault(record["obligation_id"], len(seen) + 1)
                 record["obligation"] = seen.get(record["obligation_id"], 0)
                 named = [reason for reason in record["reasons"] if reason["code"] == "suspected-purge"]
-                record["purge"] = sorted({one for reason in named for one in reason.values() if type(one) is int})
+                record["purge"] = sorted(
+                    {one for reason in named for one in reason.values() if type(one) is int}
+                )
                 records.append(record)
         got = by_account(records)
         wanted = by_account([output for group in self.law.outputs.values() for output in group])
@@ -238,8 +250,8 @@ class Checked:
             if letters.setdefault((one["topic"], one["offset"]), record.value) != record.value:
                 raise self.fail("I2 I10 copies", f"two dead letters of {one['topic']}[{one['offset']}]")
         got = {(*place, _parsed(value)["code"]) for place, value in letters.items()}
-        if got != set(self.law.dead):
-            raise self.fail("I1 the law", f"dead letters: {sorted(got ^ set(self.law.dead))[:3]} are only here or there")
+        if wrong := got ^ set(self.law.dead):
+            raise self.fail("I1 the law", f"dead letters: {sorted(wrong)[:3]} are only here or there")
 
     def check_statuses(self) -> None:
         """The last status of every key tells the account as the oracle has it (rule 24)."""
@@ -266,7 +278,8 @@ class Checked:
                     else:
                         rows[key] = pack(row_of_json(after))
         root = sum(
-            int.from_bytes(sha256(len(key).to_bytes(4, "big") + key + row).digest()) for key, row in rows.items()
+            int.from_bytes(sha256(len(key).to_bytes(4, "big") + key + row).digest())
+            for key, row in rows.items()
         )
         content = self.found.entries[-1][1]
         if f"{root % (1 << 256):064x}" != content.state_root:
@@ -278,7 +291,7 @@ class Checked:
 
 
 def _place(decision: dict[str, Any]) -> tuple[Any, ...]:
-    """Return where a decision stands among those of one record: dues by instant, account and kind; a book's by account."""
+    """Return where a decision stands among those of one record: dues by instant, account, kind; a book's by account."""
     cause, key = decision["cause"], decision["key"]
     if key is None or not ("due" in cause or "book" in cause):
         return ()

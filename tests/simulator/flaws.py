@@ -17,10 +17,9 @@ from schemas.policy import Phase
 from streams.core import agenda, band, decide, decider, fold, obligations, scope
 from streams.ledger import recovery
 from streams.live import books, intake, owner
-
 from tests.explorer import flawed
 
-from . import ports, process
+from . import ports
 from .outcome import Outcome, outcome_of
 from .run import Spec
 
@@ -92,7 +91,9 @@ def more_than(phase: Phase, followers: int) -> bool:
 
 def of_the_tick_alone(tick: Any) -> int:
     """T is what the tick says; the broker's time is not looked at."""
-    return REAL["time_of_tick"](tick._replace(timestamp=-1) if hasattr(tick, "_replace") else _unstamped(tick))
+    return REAL["time_of_tick"](
+        tick._replace(timestamp=-1) if hasattr(tick, "_replace") else _unstamped(tick)
+    )
 
 
 def _unstamped(tick: Any) -> Any:
@@ -164,7 +165,9 @@ def whatever_it_says(case: Any, until: int, reason_code: str) -> None:
     previous = case.open.deadline_at
     if until < previous and case.open.stage == "grace" and until > case.at:
         obligations._change(case, "extend", deadline_at=until, reminders=())
-        reasons = case.because(obligations.reason("extended", reason_code=reason_code, until=obligations.text(until)))
+        reasons = case.because(
+            obligations.reason("extended", reason_code=reason_code, until=obligations.text(until))
+        )
         said = {"previous_deadline_at": obligations.text(previous), "deadline_at": obligations.text(until)}
         obligations._say(case, "grace-extended", reasons, **said)
         return
@@ -210,7 +213,10 @@ async def from_the_commit(self: Any, partition: int, positions: Any, time_: str)
     """Reading begins at the group's offset."""
     committed = self.broker.__dict__.get("committed", {})
     await REAL["seek"](
-        self, partition, {topic: committed.get((topic, partition), at) for topic, at in positions.items()}, time_
+        self,
+        partition,
+        {topic: committed.get((topic, partition), at) for topic, at in positions.items()},
+        time_,
     )
 
 
@@ -222,23 +228,8 @@ async def nothing_corrected(self: Any) -> None:
 class Arrival(intake.Clocked):
     """Records are taken as they come, also before any time."""
 
-    def _may_come(self, topic: str) -> bool:
+    def _may_come(self, topic: str) -> bool:  # noqa: ARG002
         return True
-
-
-class ForgetsHeld(ports.SimPorts):
-    """What was held back stays so when the partition is sought anew."""
-
-    async def seek(self, partition: int, positions: Any, time_: str) -> None:
-        held = {topic for (topic, number), one in self.fetching.items() if number == partition and one.is_held}
-        held |= self.__dict__.get("_was_held", set())
-        await super().seek(partition, positions, time_)
-        for topic in held:
-            self.fetching[topic, partition].is_held = True
-
-    def shut(self, partition: int) -> None:
-        self._was_held = {topic for (topic, number), one in self.fetching.items() if number == partition and one.is_held}
-        super().shut(partition)
 
 
 def nothing_shut(self: Any, partition: int) -> None:
@@ -253,37 +244,101 @@ FLAWS = (
     # the protocol, by the explorer's own flawed machines, in the real worker
     Flaw("outputs before the verdict", ((owner, "Step", flawed.PublishFirst),), (*ZOMBIES, *CRASHES)),
     Flaw("an acknowledged entry is an accepted one", ((owner, "Step", flawed.AckIsVerdict),), ZOMBIES),
-    Flaw("to find one's own entry is to be the last accepted", ((owner, "Step", flawed.ReadBackOwn),), (*ZOMBIES, "doubled", "unacked", "late")),
+    Flaw(
+        "to find one's own entry is to be the last accepted",
+        ((owner, "Step", flawed.ReadBackOwn),),
+        (*ZOMBIES, "doubled", "unacked", "late"),
+    ),
     Flaw("silence is consent", ((owner, "Step", flawed.SilenceIsConsent),), ("lost", "late")),
     Flaw("an output is sent once", ((owner, "Step", flawed.PublishOnce),), ("lost",)),
     Flaw("head pointer before outputs", ((owner, "Step", flawed.HeadFirst),), CRASHES),
     Flaw("nothing is published again", ((owner, "Recovery", flawed.NothingAgain),), CRASHES),
     Flaw("rows believed", ((owner, "Recovery", flawed.NoRoot),), ("rows damaged", "table lost", *CRASHES)),
-    Flaw("the inputs are not checked", ((recovery, "check_inputs", flawed.no_losses),), ("inputs cut", "retention")),
-    Flaw("committed when handed over, and read from there", ((ports.SimPorts, "accept", handed_over), (ports.SimPorts, "seek", from_the_commit)), CRASHES),
-    Flaw("seq from memory", ((fold.Fold, "restore", RESTORE), (fold.Fold, "_cut", CUT)), (*ZOMBIES, "doubled")),
-    Flaw("the newest book at once", ((books.Books, "after", newest_book),), ("outage", *CRASHES), given=(("days", 60), ("pace", 28800))),
+    Flaw(
+        "the inputs are not checked",
+        ((recovery, "check_inputs", flawed.no_losses),),
+        ("inputs cut", "retention"),
+    ),
+    Flaw(
+        "committed when handed over, and read from there",
+        ((ports.SimPorts, "accept", handed_over), (ports.SimPorts, "seek", from_the_commit)),
+        CRASHES,
+    ),
+    Flaw(
+        "seq from memory", ((fold.Fold, "restore", RESTORE), (fold.Fold, "_cut", CUT)), (*ZOMBIES, "doubled")
+    ),
+    Flaw(
+        "the newest book at once",
+        ((books.Books, "after", newest_book),),
+        ("outage", *CRASHES),
+        given=(("days", 60), ("pace", 28800)),
+    ),
     Flaw("a digest without the time of appending", ((fold, "digest_of", without_time),), ()),
     Flaw("a tick does not wait", ((owner, "Clocked", flawed.NeverWaits),), ()),
-    Flaw("nobody looks after the statuses", ((owner.Owner, "_correct_statuses", nothing_corrected),), (*ZOMBIES, "late", "doubled")),
+    Flaw(
+        "nobody looks after the statuses",
+        ((owner.Owner, "_correct_statuses", nothing_corrected),),
+        (*ZOMBIES, "late", "doubled"),
+    ),
     # in the worker about the protocol
-    Flaw("what comes of an earlier ownership is taken", ((ports.SimPorts, "shut", nothing_shut),), (*ZOMBIES, "late", "doubled", "unacked"), law=True),
-    Flaw("what was held back stays so after a void entry", ((process, "SimPorts", ForgetsHeld),), (*ZOMBIES, "late", "doubled", "unacked"), law=True, given=(("days", 40), ("hold", 5), ("fetch_ms", 2000), ("pace", 14400))),
+    Flaw(
+        "what comes of an earlier ownership is taken",
+        ((ports.SimPorts, "shut", nothing_shut),),
+        (*ZOMBIES, "late", "doubled", "unacked"),
+        law=True,
+    ),
     Flaw("records are taken before any time", ((owner, "Clocked", Arrival),), (), law=True),
     # in the real fold and in the law
     Flaw("`>` for `>=`", ((Phase, "reached", more_than),), (), law=True),
     Flaw("a wall clock in the core", ((fold, "_time_of_tick", a_wall_clock()),), (), law=True),
-    Flaw("T of the tick alone", ((fold, "_time_of_tick", of_the_tick_alone),), ("worker clock", "broker clock"), law=True),
-    Flaw("T goes back with a tick", ((decider.Decider, "advance", back_in_time),), ("worker clock", "broker clock"), law=True),
-    Flaw("deadlines are lost at a takeover", ((agenda.Agenda, "rebuild", nothing_planned),), CRASHES, law=True),
-    Flaw("repeated and older facts are taken", ((decide, "_take_fact", every_fact),), ("repeated", "delayed"), law=True),
-    Flaw("dues in the order of a set", ((agenda, "heappush", lambda heap, one: heap.insert(0, one)), (agenda, "heapify", lambda _: None), (agenda, "heappop", lambda heap: heap.pop(0))), (), law=True),
-    Flaw("a book is looked at in the order of a set", ((decider.Decider, "look_again", unsorted),), (), law=True, given=(("days", 60), ("pace", 28800))),
+    Flaw(
+        "T of the tick alone",
+        ((fold, "_time_of_tick", of_the_tick_alone),),
+        ("worker clock", "broker clock"),
+        law=True,
+    ),
+    Flaw(
+        "T goes back with a tick",
+        ((decider.Decider, "advance", back_in_time),),
+        ("worker clock", "broker clock"),
+        law=True,
+    ),
+    Flaw(
+        "deadlines are lost at a takeover", ((agenda.Agenda, "rebuild", nothing_planned),), CRASHES, law=True
+    ),
+    Flaw(
+        "repeated and older facts are taken",
+        ((decide, "_take_fact", every_fact),),
+        ("repeated", "delayed"),
+        law=True,
+    ),
+    Flaw(
+        "dues in the order of a set",
+        (
+            (agenda, "heappush", lambda heap, one: heap.insert(0, one)),
+            (agenda, "heapify", lambda _: None),
+            (agenda, "heappop", lambda heap: heap.pop(0)),
+        ),
+        (),
+        law=True,
+    ),
+    Flaw(
+        "a book is looked at in the order of a set",
+        ((decider.Decider, "look_again", unsorted),),
+        (),
+        law=True,
+        given=(("days", 60), ("pace", 28800)),
+    ),
     Flaw("what is due at T waits for the next tick", ((agenda.Agenda, "pop", a_tick_later),), (), law=True),
-    Flaw("a band is one too wide", ((band, "bounds", one_too_high), (decide, "bounds", one_too_high)), (), law=True),
+    Flaw(
+        "a band is one too wide",
+        ((band, "bounds", one_too_high), (decide, "bounds", one_too_high)),
+        (),
+        law=True,
+    ),
     Flaw("falling below without hysteresis", ((scope, "is_below", without_hysteresis),), (), law=True),
     Flaw("an extension moves a deadline earlier", ((obligations, "extend", whatever_it_says),), (), law=True),
-)  # fmt: skip
+)
 
 
 def plant(name: str) -> int:
@@ -294,7 +349,11 @@ def plant(name: str) -> int:
             continue
         outcome, seconds = flaw.found()
         missed += outcome is None
-        what = f"seed {outcome.spec.seed}, {outcome.violation.which}" if outcome and outcome.violation else "NOT FOUND"
+        what = (
+            f"seed {outcome.spec.seed}, {outcome.violation.which}"
+            if outcome and outcome.violation
+            else "NOT FOUND"
+        )
         where = "not in the explorer" if flaw.law else "also in the explorer"
         print(f"{flaw.name}: {what}; {seconds:.1f} s; {where}", flush=True)
         if name and outcome is not None:

@@ -101,7 +101,9 @@ class Partition:
         if code:
             self.dead.append((topic, offset, code))
             return
-        one = self.worlds.setdefault((record["platform"], record["account_id"]), Lawful(self.book, clock=True))
+        one = self.worlds.setdefault(
+            (record["platform"], record["account_id"]), Lawful(self.book, clock=True)
+        )
         self._go_to_now(one)
         one.take(record)
 
@@ -149,4 +151,3 @@ def _parsed(value: bytes | None) -> tuple[Any, str | None]:
         return None, "not-utf8"
     except ValueError:
         return None, "not-json"
-

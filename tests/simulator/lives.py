@@ -108,7 +108,9 @@ def _book(at: int, policies: dict[str, dict[str, Any]]) -> Book:
 # Lives -------------------------------------------------------------------------------------------
 
 
-def lives(chance: Chance, all_books: list[Book], platforms: list[str], accounts: int, days: int) -> list[Input]:
+def lives(
+    chance: Chance, all_books: list[Book], platforms: list[str], accounts: int, days: int
+) -> list[Input]:
     """Return all input records in the order in which they are sent."""
     lines = {platform: _interest(all_books, platform) for platform in platforms}
     sent: list[tuple[int, str, bytes | None, bytes | None]] = []
@@ -161,7 +163,11 @@ def _life(account: Account, interest: list[int], days: int) -> Iterator[tuple[in
 
 def _sent(account: Account, at: int, topic: str, own: dict[str, Any]) -> tuple[int, str, bytes, bytes]:
     account.facts += 1
-    value = {"event_id": f"{account.name}.{account.facts}", "platform": account.platform, "account_id": account.name}
+    value = {
+        "event_id": f"{account.name}.{account.facts}",
+        "platform": account.platform,
+        "account_id": account.name,
+    }
     return at, topic, account.key, msgspec.json.encode({**value, **own})
 
 
@@ -184,7 +190,9 @@ def _reaction(account: Account, at: int) -> list[tuple[int, dict[str, Any]]]:
     def shown(when: int, said: bool) -> tuple[int, dict[str, Any]]:
         return when, {"type": "name-display-changed", "displayed": said}
 
-    subjects = {name: random.choice((0.1, 0.15, 0.3, 0.2999, 0.6)) for name in random.sample(worlds.SUBJECTS, 2)}
+    subjects = {
+        name: random.choice((0.1, 0.15, 0.3, 0.2999, 0.6)) for name in random.sample(worlds.SUBJECTS, 2)
+    }
     profile = {
         "type": "profile-changed",
         "subjects": subjects,

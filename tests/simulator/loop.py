@@ -209,7 +209,9 @@ class Asyncio:
         assert self._loop.current is not None
         return self._loop.spawn(self._loop.current.home, work)
 
-    async def gather(self, *work: Coroutine[Any, Any, Any] | Task, return_exceptions: bool = False) -> list[Any]:
+    async def gather(
+        self, *work: Coroutine[Any, Any, Any] | Task, return_exceptions: bool = False
+    ) -> list[Any]:
         tasks = [one if isinstance(one, Task) else self.create_task(one) for one in work]
         try:
             if return_exceptions:

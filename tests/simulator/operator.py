@@ -15,7 +15,7 @@ from schemas.errors import AuditError, TransportError
 from schemas.journal import HeadPointer
 from streams.live.performer import HEAD_KEY
 
-from .accepted import Content, accepted
+from .accepted import Content, last_accepted
 from .broker import Log, Record
 from .ports import OffsetOutOfRange
 from .violation import Violation
@@ -57,6 +57,8 @@ class Operator:
             self.expects = None
             expected.cure(code)
             return
+        if code == "input-lost" and process.settings.lost_allowed != self.lost_allowed:
+            return  # it was started before the operator took the loss upon himself
         which = "stops for nothing" if isinstance(error, AuditError) else "dies"
         raise Violation(f"progress: {which}", f"{process.name}: {type(error).__name__}: {error}") from error
 
@@ -67,8 +69,7 @@ class Operator:
 
 def _last(world: "World", number: int) -> Content | None:
     """Return the last accepted entry of a partition."""
-    entries = accepted(world.broker.log(topics.JOURNAL, number)).entries
-    return entries[-1][1] if entries else None
+    return last_accepted(world.broker.log(topics.JOURNAL, number))
 
 
 def _restart_everything(world: "World") -> None:
@@ -115,13 +116,19 @@ def cut_journal(world: "World", which: int, how: int) -> None:
     lost = log.cut_end(at)
     last = _last(world, number)
     pointer = broker.tables[number].get(HEAD_KEY)
-    seqs = {topic: max((msgspec.json.decode(record.value)["seq"] for record in broker.log(topic, number).records), default=-1)
-            for topic in topics.OUTPUTS}  # fmt: skip
+    seqs = {
+        topic: max(
+            (msgspec.json.decode(one.value)["seq"] for one in broker.log(topic, number).records), default=-1
+        )
+        for topic in topics.OUTPUTS
+    }
     told = pointer is not None and HeadPointer.decode(pointer).offset > at
     told = told or any(seq >= (last.next_seq[topic] if last else 0) for topic, seq in seqs.items())
     if told:
         codes = ("head-not-in-journal", "output-ahead", "journal-went-back")
-        world.operator.expect(f"journal[{number}] lost {at}..{at + count}", codes, lambda _: _restore(log, at, lost))
+        world.operator.expect(
+            f"journal[{number}] lost {at}..{at + count}", codes, lambda _: _restore(log, at, lost)
+        )
     else:
         log.records += lost  # nobody can know; and nothing is lost that was ever seen
 
@@ -147,4 +154,5 @@ def let_retention_pass(world: "World", which: int, how: int) -> None:
             log.records[:0] = log.gone
             log.start, log.gone = 0, []
 
-    world.operator.expect(f"{topic}[{number}] begins at {start}, not at {position}", ("input-lost", "unfinished-lost"), cure)
+    what = f"{topic}[{number}] begins at {start}, not at {position}"
+    world.operator.expect(what, ("input-lost", "unfinished-lost"), cure)

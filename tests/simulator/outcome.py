@@ -37,9 +37,10 @@ class Outcome:
         faults = ", ".join(f"{count} {kind}" for kind, count in sorted(self.world.chance.tally().items()))
         end = f"VIOLATED {self.violation.which}" if self.violation else "holds"
         return (
-            f"seed {self.spec.seed}: {settings.days} days, {settings.partitions} partitions, {settings.workers} workers, "
-            f"{figures['events']:,} events, {figures['decisions']:,} decisions, {figures['outputs']} outputs, "
-            f"{figures['takeovers']} takeovers, {figures['void']} void; {faults or 'no faults'}; {self.seconds:.1f} s; {end}"
+            f"seed {self.spec.seed}: {settings.days} days, {settings.partitions} partitions, "
+            f"{settings.workers} workers, {figures['events']:,} events, {figures['decisions']:,} decisions, "
+            f"{figures['outputs']} outputs, {figures['takeovers']} takeovers, {figures['void']} void; "
+            f"{faults or 'no faults'}; {self.seconds:.1f} s; {end}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -90,7 +90,7 @@ class Tallies:
     def __init__(self) -> None:
         self.void_entries = self.rebuilds = self.entries = self.decisions = 0
 
-    def journaled(self, partition: int, work: Any, seconds: float) -> None:
+    def journaled(self, _: int, work: Any, __: float) -> None:
         self.entries += 1
         self.decisions += len(work.decisions)
 
@@ -177,12 +177,13 @@ class SimPorts:
             if fetched is None:
                 continue
             if not fetched.accepted <= positions[topic] <= fetched.position:
+                between = f"{fetched.accepted} and {fetched.position}, handed over"
                 raise InvariantBroken(
-                    f"{topic}[{partition}]: {positions[topic]} accepted after {fetched.accepted}, and {fetched.position} handed over"
+                    f"{topic}[{partition}]: accepted is {positions[topic]}, not between {between}"
                 )
             fetched.accepted = positions[topic]
 
-    async def seek(self, partition: int, positions: Mapping[str, int], time: str) -> None:
+    async def seek(self, partition: int, positions: Mapping[str, int], _: str) -> None:
         if partition not in self.assigned:
             raise Revoked(("partition", partition))
         for topic in (topics.COUNTS, topics.FACTS, topics.CLOCK):

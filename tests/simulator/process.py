@@ -290,7 +290,7 @@ class Process(Worker, Sender):
         while self.world.ticks:
             value = canonical({"at": text(self.now())})
             for number in list(self.owners):
-                land = lambda number=number: broker.append(  # noqa: E731
+                land = lambda number=number, value=value: broker.append(  # noqa: E731
                     topics.CLOCK, number, [(None, value, ())], self.name
                 )
                 try:

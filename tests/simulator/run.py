@@ -24,9 +24,9 @@ from .broker import Broker
 from .chance import Chance, Tape
 from .group import Group
 from .loop import Asyncio, Loop
+from .operator import Operator
 from .process import Process
 from .violation import Violation
-from .operator import Operator
 from .weather import Weather
 
 SETTLE_MS = 80_000

@@ -85,7 +85,9 @@ def _of_clock(random: Random) -> tuple[Any, ...]:
     """Minutes, hours or days, ahead or behind; or right again."""
     error = int(10 ** random.uniform(-2, 1.3) * HOUR) * random.choice((-1, 0, 1))
     if random.random() < 0.1:
-        error *= 5  # more than a day behind everything is refused as from the future; ahead, time stands still
+        error *= (
+            5  # more than a day behind everything is refused as from the future; ahead, time stands still
+        )
     return random.randrange(LOOK_MS), random.randrange(12), error
 
 

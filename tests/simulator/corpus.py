@@ -13,3 +13,10 @@ OF_EACH_KIND = {
 
 OF_MANY_KINDS = tuple(Spec(seed, (("days", 30),)) for seed in (1, 5, 6, 10))
 WITHOUT_FAULTS = tuple(Spec(seed, (("days", 40),), ()) for seed in (3, 9))
+
+ONCE_WRONG = (
+    Spec(
+        8, (("days", 25), ("pace", 7200)), ("pause", "stopped", "deaf", "join", "late", "doubled", "unacked")
+    ),
+)
+"""Records that came through an old gate were taken by an owner that recovered in the same assignment."""

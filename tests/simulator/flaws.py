@@ -135,14 +135,6 @@ def unsorted(self: Any, cause: Any, done: str | None) -> Iterator[Any]:
         yield decider.Cursor(cause["topic"], cause["offset"], None, key.decode(), None)
 
 
-def a_tick_later(self: Any, until: int) -> Any:
-    """What is due at T itself waits for the next tick."""
-    return REAL_POP(self, until - 1)
-
-
-REAL_POP = agenda.Agenda.pop
-
-
 def back_in_time(self: Any, to: int, topic: str | None, offset: int | None) -> Iterator[Any]:
     """T follows every tick, also one that is behind."""
     if topic == topics.CLOCK:
@@ -242,43 +234,97 @@ RESTORE, CUT = all_but_next_seq()
 
 FLAWS = (
     # the protocol, by the explorer's own flawed machines, in the real worker
-    Flaw("outputs before the verdict", ((owner, "Step", flawed.PublishFirst),), (*ZOMBIES, *CRASHES)),
-    Flaw("an acknowledged entry is an accepted one", ((owner, "Step", flawed.AckIsVerdict),), ZOMBIES),
+    Flaw(
+        "outputs before the verdict",
+        ((owner, "Step", flawed.PublishFirst),),
+        (*ZOMBIES, *CRASHES),
+        seed=1,
+        which="I10 backed",
+    ),
+    Flaw(
+        "an acknowledged entry is an accepted one",
+        ((owner, "Step", flawed.AckIsVerdict),),
+        ZOMBIES,
+        seed=1,
+        which="progress: stops for nothing",
+    ),
     Flaw(
         "to find one's own entry is to be the last accepted",
         ((owner, "Step", flawed.ReadBackOwn),),
         (*ZOMBIES, "doubled", "unacked", "late"),
+        seed=15,
+        which="progress: stops for nothing",
     ),
-    Flaw("silence is consent", ((owner, "Step", flawed.SilenceIsConsent),), ("lost", "late")),
-    Flaw("an output is sent once", ((owner, "Step", flawed.PublishOnce),), ("lost",)),
-    Flaw("head pointer before outputs", ((owner, "Step", flawed.HeadFirst),), CRASHES),
-    Flaw("nothing is published again", ((owner, "Recovery", flawed.NothingAgain),), CRASHES),
-    Flaw("rows believed", ((owner, "Recovery", flawed.NoRoot),), ("rows damaged", "table lost", *CRASHES)),
+    Flaw(
+        "silence is consent",
+        ((owner, "Step", flawed.SilenceIsConsent),),
+        ("lost", "late"),
+        seed=1,
+        which="progress: stops for nothing",
+    ),
+    Flaw(
+        "an output is sent once", ((owner, "Step", flawed.PublishOnce),), ("lost",), seed=1, which="I6 dense"
+    ),
+    Flaw(
+        "head pointer before outputs", ((owner, "Step", flawed.HeadFirst),), CRASHES, seed=5, which="I6 dense"
+    ),
+    Flaw(
+        "nothing is published again",
+        ((owner, "Recovery", flawed.NothingAgain),),
+        CRASHES,
+        seed=1,
+        which="I6 dense",
+    ),
+    Flaw(
+        "rows believed",
+        ((owner, "Recovery", flawed.NoRoot),),
+        ("rows damaged", "table lost", *CRASHES),
+        seed=1,
+        which="I8 rebuilt",
+    ),
     Flaw(
         "the inputs are not checked",
         ((recovery, "check_inputs", flawed.no_losses),),
         ("inputs cut", "retention"),
+        seed=1,
+        which="progress: nobody stops",
     ),
     Flaw(
         "committed when handed over, and read from there",
         ((ports.SimPorts, "accept", handed_over), (ports.SimPorts, "seek", from_the_commit)),
         CRASHES,
+        seed=1,
+        which="progress: dies",
     ),
     Flaw(
-        "seq from memory", ((fold.Fold, "restore", RESTORE), (fold.Fold, "_cut", CUT)), (*ZOMBIES, "doubled")
+        "seq from memory",
+        ((fold.Fold, "restore", RESTORE), (fold.Fold, "_cut", CUT)),
+        (*ZOMBIES, "doubled"),
+        seed=1,
+        which="progress: dies",
     ),
     Flaw(
         "the newest book at once",
         ((books.Books, "after", newest_book),),
         ("outage", *CRASHES),
         given=(("days", 60), ("pace", 28800)),
+        seed=10,
+        which="I11 digests",
     ),
-    Flaw("a digest without the time of appending", ((fold, "digest_of", without_time),), ()),
-    Flaw("a tick does not wait", ((owner, "Clocked", flawed.NeverWaits),), ()),
+    Flaw(
+        "a digest without the time of appending",
+        ((fold, "digest_of", without_time),),
+        (),
+        seed=1,
+        which="progress: stops for nothing",
+    ),
+    Flaw("a tick does not wait", ((owner, "Clocked", flawed.NeverWaits),), (), seed=1, which="I5 waits"),
     Flaw(
         "nobody looks after the statuses",
         ((owner.Owner, "_correct_statuses", nothing_corrected),),
         (*ZOMBIES, "late", "doubled"),
+        seed=5,
+        which="I1 statuses",
     ),
     # in the worker about the protocol
     Flaw(
@@ -286,31 +332,58 @@ FLAWS = (
         ((ports.SimPorts, "shut", nothing_shut),),
         (*ZOMBIES, "late", "doubled", "unacked"),
         law=True,
+        seed=8,
+        which="progress: dies",
     ),
-    Flaw("records are taken before any time", ((owner, "Clocked", Arrival),), (), law=True),
+    Flaw(
+        "records are taken before any time",
+        ((owner, "Clocked", Arrival),),
+        (),
+        law=True,
+        seed=1,
+        which="I11 contiguous",
+    ),
     # in the real fold and in the law
-    Flaw("`>` for `>=`", ((Phase, "reached", more_than),), (), law=True),
-    Flaw("a wall clock in the core", ((fold, "_time_of_tick", a_wall_clock()),), (), law=True),
+    Flaw("`>` for `>=`", ((Phase, "reached", more_than),), (), law=True, seed=5, which="I1 the law"),
+    Flaw(
+        "a wall clock in the core",
+        ((fold, "_time_of_tick", a_wall_clock()),),
+        (),
+        law=True,
+        seed=1,
+        which="I5 time",
+    ),
     Flaw(
         "T of the tick alone",
         ((fold, "_time_of_tick", of_the_tick_alone),),
         ("worker clock", "broker clock"),
         law=True,
+        seed=1,
+        which="I5 time",
     ),
     Flaw(
         "T goes back with a tick",
         ((decider.Decider, "advance", back_in_time),),
         ("worker clock", "broker clock"),
         law=True,
+        seed=3,
+        which="I5 time",
     ),
     Flaw(
-        "deadlines are lost at a takeover", ((agenda.Agenda, "rebuild", nothing_planned),), CRASHES, law=True
+        "deadlines are lost at a takeover",
+        ((agenda.Agenda, "rebuild", nothing_planned),),
+        CRASHES,
+        law=True,
+        seed=1,
+        which="I1 the law",
     ),
     Flaw(
         "repeated and older facts are taken",
         ((decide, "_take_fact", every_fact),),
         ("repeated", "delayed"),
         law=True,
+        seed=3,
+        which="I1 the law",
     ),
     Flaw(
         "dues in the order of a set",
@@ -321,6 +394,8 @@ FLAWS = (
         ),
         (),
         law=True,
+        seed=1,
+        which="order",
     ),
     Flaw(
         "a book is looked at in the order of a set",
@@ -328,16 +403,33 @@ FLAWS = (
         (),
         law=True,
         given=(("days", 60), ("pace", 28800)),
+        seed=1,
+        which="order",
     ),
-    Flaw("what is due at T waits for the next tick", ((agenda.Agenda, "pop", a_tick_later),), (), law=True),
     Flaw(
         "a band is one too wide",
         ((band, "bounds", one_too_high), (decide, "bounds", one_too_high)),
         (),
         law=True,
+        seed=1,
+        which="I1 statuses",
     ),
-    Flaw("falling below without hysteresis", ((scope, "is_below", without_hysteresis),), (), law=True),
-    Flaw("an extension moves a deadline earlier", ((obligations, "extend", whatever_it_says),), (), law=True),
+    Flaw(
+        "falling below without hysteresis",
+        ((scope, "is_below", without_hysteresis),),
+        (),
+        law=True,
+        seed=3,
+        which="I1 the law",
+    ),
+    Flaw(
+        "an extension moves a deadline earlier",
+        ((obligations, "extend", whatever_it_says),),
+        (),
+        law=True,
+        seed=6,
+        which="I1 the law",
+    ),
 )
 
 

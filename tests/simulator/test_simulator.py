@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from .chance import KINDS
-from .corpus import OF_EACH_KIND, OF_MANY_KINDS, WITHOUT_FAULTS
+from .corpus import OF_EACH_KIND, OF_MANY_KINDS, ONCE_WRONG, WITHOUT_FAULTS
 from .flaws import FLAWS
 from .outcome import outcome_of
 from .shrink import read, shrunk, write
@@ -22,7 +22,9 @@ def test_a_world_with_one_kind_of_fault_comes_to_rest_and_everything_holds(kind)
     assert outcome.world.chance.tally()[kind], "it never happened"
 
 
-@pytest.mark.parametrize("spec", [*OF_MANY_KINDS, *WITHOUT_FAULTS], ids=lambda spec: f"seed {spec.seed}")
+@pytest.mark.parametrize(
+    "spec", [*OF_MANY_KINDS, *ONCE_WRONG, *WITHOUT_FAULTS], ids=lambda spec: f"seed {spec.seed}"
+)
 def test_a_world_of_a_seed_comes_to_rest_and_everything_holds(spec):
     outcome = outcome_of(spec)
     assert outcome.violation is None

@@ -1,12 +1,15 @@
-"""A simulator is only as good as what it finds: each planted bug, by the seed that found it."""
+"""A simulator is only as good as what it finds: planted bugs where no explorer looks, each by the seed that found it."""
 
 import pytest
 
 from .flaws import FLAWS
 from .outcome import outcome_of
 
+OURS = [flaw for flaw in FLAWS if flaw.law]
+"""The others are the explorer's, too, and are planted in its tests; here by `python -m tests.simulator flaws`."""
 
-@pytest.mark.parametrize("flaw", FLAWS, ids=lambda flaw: flaw.name)
+
+@pytest.mark.parametrize("flaw", OURS, ids=lambda flaw: flaw.name)
 def test_a_planted_flaw_is_found(flaw):
     with flaw.planted():
         outcome = outcome_of(flaw.spec)

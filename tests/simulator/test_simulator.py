@@ -28,7 +28,7 @@ def test_a_world_with_one_kind_of_fault_comes_to_rest_and_everything_holds(kind)
 def test_a_world_of_a_seed_comes_to_rest_and_everything_holds(spec):
     outcome = outcome_of(spec)
     assert outcome.violation is None
-    assert outcome.figures["outputs"]
+    assert outcome.figures["decisions"]
 
 
 def test_a_seed_is_the_same_run_in_every_process():

@@ -1,4 +1,4 @@
-"""A simulator is only as good as what it finds: planted bugs where no explorer looks, each by the seed that found it."""
+"""A simulator is only as good as what it finds: bugs planted where no explorer looks, each by its seed."""
 
 import pytest
 

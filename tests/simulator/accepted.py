@@ -35,6 +35,7 @@ class Content(msgspec.Struct):
     published_upto: dict[str, int]
     state_root: str
     more: bool
+    last_runs: list[tuple[str, int, int, str | None]] = []
     after: tuple[str | None, int | None, str | None, str | None, str | None] | None = None
 
 
@@ -81,6 +82,14 @@ def accepted(log: Log) -> Accepted:
         found.entries.append((entry, content))
         found.landed.append(record.landed)
     return found
+
+
+def tells_of(log: Log, start: int, topic: str) -> bool:
+    """Return whether an entry from an offset on names a run of a topic."""
+    found = (
+        _contents.decode(_entries.decode(one.value or b"").content) for one in log.between(start, log.end)
+    )
+    return any(run[0] == topic for content in found for run in (*content.runs, *content.last_runs))
 
 
 def last_accepted(log: Log) -> Content | None:

@@ -15,7 +15,6 @@ from streams.live.books import Books
 from streams.live.gates import Revoked
 from streams.live.intake import Piece
 from streams.live.log import TAIL_RECORDS, Slice
-from streams.live.performer import HEAD_KEY
 
 from .broker import Broker, Sender
 from .loop import Future
@@ -76,11 +75,16 @@ class SimRows:
     def clear(self, number: int) -> None:
         self._mine(number).clear()
 
-    async def write(self, number: int, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+    async def write(
+        self,
+        number: int,
+        changes: Sequence[tuple[bytes, bytes | None]],
+        last: tuple[bytes, bytes] | None = None,
+    ) -> None:
+        changes = (*changes, last) if last is not None else tuple(changes)
         self.apply(number, changes)
         if changes:
-            changes = tuple(changes)
-            what = f"{'head' if changes[0][0] == HEAD_KEY else 'rows'}[{number}]"
+            what = f"{'rows' if last is None else 'rows and head'}[{number}]"
             await self._broker.request(self._home, what, lambda: self._broker.write(number, changes))
 
 
@@ -215,7 +219,7 @@ class SimPorts:
         if owner is not None:
             owner.offer(piece)
 
-    def hold(self, topic: str, partition: int) -> None:
+    def hold(self, topic: str, partition: int, *, drop: bool) -> None:  # noqa: ARG002
         if (fetched := self.fetching.get((topic, partition))) is not None:
             fetched.is_held = True
 

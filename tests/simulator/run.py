@@ -17,7 +17,7 @@ import msgspec
 from schemas import topics
 from schemas.instant import text
 from schemas.partitioner import partition_of
-from streams.live import owner, performer, worker
+from streams.live import intake, owner, performer, worker
 
 from . import lives
 from .broker import Broker
@@ -255,7 +255,7 @@ def replaced(aio: Asyncio, hold: int) -> Iterator[None]:
     with ExitStack() as stack:
         for module in (owner, performer, worker):
             stack.enter_context(patch.object(module, "asyncio", aio))
-        stack.enter_context(patch.object(owner, "HOLD_RECORDS", hold))
+        stack.enter_context(patch.object(intake, "HOLD_RECORDS", hold))
         for name, _ in levels:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         try:

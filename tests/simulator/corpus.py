@@ -7,7 +7,7 @@ SMALL = (("days", 15), ("accounts", 25), ("pace", 7200))
 
 OF_EACH_KIND = {
     kind: Spec(seed, SMALL, (kind,) if kind in ("kill", "killed") else (kind, "kill"))
-    for seed, kind in enumerate(KINDS, 100)
+    for seed, kind in enumerate(KINDS, 200)
 }
 """By kind of fault; with a worker killed now and then, so that somebody reads what is left."""
 

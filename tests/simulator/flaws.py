@@ -266,7 +266,7 @@ FLAWS = (
         "an output is sent once", ((owner, "Step", flawed.PublishOnce),), ("lost",), seed=1, which="I6 dense"
     ),
     Flaw(
-        "head pointer before outputs", ((owner, "Step", flawed.HeadFirst),), CRASHES, seed=5, which="I6 dense"
+        "head pointer before outputs", ((owner, "Step", flawed.HeadFirst),), CRASHES, seed=6, which="I6 dense"
     ),
     Flaw(
         "nothing is published again",

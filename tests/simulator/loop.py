@@ -97,16 +97,20 @@ class Future:
 class Task(Future):
     """A coroutine on its way. It is at rest between two of its turns."""
 
-    __slots__ = ("coroutine", "deadlines", "home", "is_cancelled", "loop", "then", "turn")
+    __slots__ = ("coroutine", "deadlines", "home", "is_cancelled", "loop", "number", "then", "turn")
 
     def __init__(self, loop: Loop, home: Home, coroutine: Coroutine[Any, Any, Any]) -> None:
         super().__init__()
         self.loop, self.home, self.coroutine = loop, home, coroutine
+        self.number = loop._count
         self.turn = 0
         self.deadlines: list[int] = []
         self.is_cancelled = False
         self.then: list[Callable[[], None]] = []
         loop.after(0, self.go_on, 0)
+
+    def __hash__(self) -> int:
+        return self.number  # and not its address: the worker keeps tasks in sets
 
     def done(self) -> bool:
         return self.is_done

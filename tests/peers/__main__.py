@@ -25,6 +25,8 @@ HERE = Path(__file__).parent
 PATIENCE_S = 120
 """After the last fault; what is not read by then stays unread."""
 QUIET_S = 3.0
+START_S = 12.0
+"""For two workers to share the partitions, before there is anything to do."""
 COLUMNS = (
     "fault",
     "system",
@@ -75,9 +77,10 @@ def main() -> int:
 def play(system: System, script: Any, count: int, seed: int, rate: float) -> dict[str, Any]:
     """Run the job under one script, and return what came of it."""
     publisher = Publisher(system.bootstrap, system.counts, seed, rate)
-    publisher.start()
     stage = Stage(system, seed)
     try:
+        stage.wait(START_S, START_S)
+        publisher.start()
         script(stage, count)
         publisher.end()
         unread = drain(stage)

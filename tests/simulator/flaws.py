@@ -72,7 +72,7 @@ class Flaw:
 REAL: dict[str, Any] = {
     "take_fact": decide._take_fact,
     "time_of_tick": fold._time_of_tick,
-    "rebuild": agenda.Agenda.rebuild,
+    "rebuilding": agenda.Agenda.rebuilding,
     "restore": fold.Fold.restore,
     "cut": fold.Fold._cut,
     "accept": ports.SimPorts.accept,
@@ -122,9 +122,9 @@ def every_fact(case: Any, fact: Any) -> bool:
     return REAL["take_fact"](case, fact)
 
 
-def nothing_planned(self: Any, book: Any, rows: Any, after: int, cursor: Any) -> None:
+def nothing_planned(self: Any, book: Any, rows: Any, after: int, cursor: Any) -> Iterator[None]:
     """A new owner plans the deadlines of no row that it has found."""
-    REAL["rebuild"](self, book, (), after, cursor)
+    return REAL["rebuilding"](self, book, (), after, cursor)
 
 
 def unsorted(self: Any, cause: Any, done: str | None) -> Iterator[Any]:
@@ -266,7 +266,11 @@ FLAWS = (
         "an output is sent once", ((owner, "Step", flawed.PublishOnce),), ("lost",), seed=1, which="I6 dense"
     ),
     Flaw(
-        "head pointer before outputs", ((owner, "Step", flawed.HeadFirst),), CRASHES, seed=6, which="I6 dense"
+        "head pointer before outputs",
+        ((owner, "Step", flawed.HeadFirst),),
+        CRASHES,
+        seed=12,
+        which="I6 dense",
     ),
     Flaw(
         "nothing is published again",
@@ -371,11 +375,11 @@ FLAWS = (
     ),
     Flaw(
         "deadlines are lost at a takeover",
-        ((agenda.Agenda, "rebuild", nothing_planned),),
+        ((agenda.Agenda, "rebuilding", nothing_planned),),
         CRASHES,
         law=True,
         seed=1,
-        which="I1 the law",
+        which="I1 statuses",
     ),
     Flaw(
         "repeated and older facts are taken",

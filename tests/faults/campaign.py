@@ -1,0 +1,62 @@
+"""Which runs a campaign has: of each test so many worlds, each with its number, its seed and its faults."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import kills
+from .bench import Bench
+from .world import Result
+
+Run = Callable[[Bench, Result], None]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run."""
+
+    test: str
+    number: int
+    seed: int
+    what: str
+    run: Run
+
+
+def in_world(faults: Callable[..., None], amount: float, **how: Any) -> Run:
+    """Return a run: a world as `how` says, the faults, and the account."""
+
+    def run(bench: Bench, result: Result) -> None:
+        world = bench.world(result, **how)
+        faults(world, amount)
+        world.finish()
+
+    return run
+
+
+HISTORY = {"history": 9000, "platforms": 36, "pace": 1.5, "accounts": 8}
+"""Some four minutes of a history of 480 days, if nobody dies."""
+
+FULL: list[tuple[str, str, Run, int]] = [
+    ("T1", "every place, in wall time", in_world(kills.place_kills, 3, rate=100), 1),
+    ("T1", "40 at random, in wall time", in_world(kills.random_kills, 40, rate=100), 6),
+    ("T1", "every place, in a history", in_world(kills.place_kills, 3, **HISTORY), 1),
+    ("T1", "20 at random, in a history", in_world(kills.random_kills, 20, **HISTORY), 3),
+]
+"""(test, what, run, how many worlds)"""
+
+SHORT: list[tuple[str, str, Run, int]] = [
+    ("T1", "every place, in wall time", in_world(kills.place_kills, 1, rate=100), 1),
+    ("T1", "10 at random, in wall time", in_world(kills.random_kills, 10, rate=100), 1),
+    ("T1", "8 at random, in a history", in_world(kills.random_kills, 8, **HISTORY), 1),
+]
+CAMPAIGNS = {"full": FULL, "short": SHORT}
+
+
+def planned(campaign: str, seed: int) -> Iterator[Planned]:
+    """Yield the runs of a campaign; the number of a run is its place among those of its test."""
+    numbers: dict[str, int] = {}
+    for test, what, run, worlds in CAMPAIGNS[campaign]:
+        for _ in range(worlds):
+            numbers[test] = numbers.get(test, 0) + 1
+            one = Planned(test, numbers[test], 0, what, run)
+            yield replace(one, seed=seed * 1000 + int(test[1:]) * 100 + one.number)

@@ -1,0 +1,193 @@
+"""What every account should have been told, by the naive oracle, and what it was told (I1).
+
+The oracle (`tests/oracle.py`) was written from the contract alone and shares no code with the program. It is given
+what the journal says was taken, in that order, one partition at a time: the order is the journal's, what follows
+from it is not.
+"""
+
+import json
+import re
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from oracle import World
+from oracle_book import Policy, load
+from oracle_inputs import read
+
+from .checker_dump import Dump, Record
+from .checker_inputs import dead_places, micros, taken
+from .checker_journal import Judged
+from .checker_outputs import accepted_decisions, topic_of
+
+Journal = dict[int, list[Judged]]
+MOST_BYTES = 64 * 1024
+TOO_DEEP = 100
+"""The contract says that there is such a depth and not which; the poison is twice as deep, everything else a tenth."""
+_STRINGS, _BRACKETS = re.compile(r'"(?:[^"\\\\]|\\\\.)*"'), re.compile(r"[\[\]{}]")
+
+
+def told_as_expected(dump: Dump, journal: Journal, counts: dict[str, int]) -> list[str]:
+    """I1."""
+    if not dump.world.get("book"):
+        counts["not held against the oracle"] = 1
+        return []
+    wrong: list[str] = []
+    counts["dead"] = 0
+    book = load(Path(dump.world["book"]))
+    for partition, records in journal.items():
+        expected, dead = expect(dump, partition, records, book)
+        found = dead_places(records)
+        counts["dead"] += len(found)
+        for place in sorted(dead.keys() | found.keys()):
+            if dead.get(place) != found.get(place):
+                wrong.append(f"partition {partition}, {place[0]} offset {place[1]}: dead as {found.get(place)}, "
+                             f"expected {dead.get(place)}")  # fmt: skip
+        wrong += [f"partition {partition}: {one}" for one in differences(expected, given(records))]
+    return wrong
+
+
+def expect(
+    dump: Dump, partition: int, records: list[Judged], book: dict[str, Policy]
+) -> tuple[list[dict[str, Any]], dict[tuple[str, int], str]]:
+    """Return the outputs that the oracle expects, and the codes of what it cannot read, by place."""
+    has_clock = dump.world["time"] == "clock"
+    world, dead = World(book, clock=has_clock), {}
+    last = None
+    for one in records:
+        if not one.is_accepted:
+            continue
+        last = one
+        for topic, record in taken(dump, partition, one):
+            if topic == "policy-book":
+                continue
+            line, code = line_of(topic, record)
+            value, own = None, 0
+            if code is None:
+                value, code, own = read(line, book, world.T if has_clock else None)
+            if code is not None:
+                dead[topic, record.offset] = code
+            elif topic == "clock":
+                world.go_to(min(own, record.timestamp * 1000))
+            else:
+                world.go_to(world.T if has_clock else own)  # type: ignore[arg-type]
+                world.take(value)  # type: ignore[arg-type]
+    until = dump.world.get("until")
+    if until and last is not None and last.content["T"] == until:
+        world.go_to(micros(until))
+    return world.outputs, dead
+
+
+def line_of(topic: str, record: Record) -> tuple[dict[str, Any], str | None]:
+    """Return a record as the oracle reads lines, or the code of what is no JSON that may be read."""
+    raw = record.value
+    if raw is None:
+        return {}, "null-value"
+    if len(raw) > MOST_BYTES:
+        return {}, "too-large"
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return {}, "not-utf8"
+    twice: list[str] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        said = dict(found)
+        if len(said) != len(found):
+            twice.append("twice")
+        return said
+
+    try:
+        if text.startswith("\ufeff"):
+            raise ValueError("a byte order mark")
+        if _depth(text) > TOO_DEEP:
+            raise ValueError("too deep")
+        value = json.loads(
+            text, parse_float=Decimal, parse_int=_whole, parse_constant=_refuse, object_pairs_hook=pairs
+        )
+    except (ValueError, RecursionError):
+        return {}, "not-json"
+    if twice:
+        return {}, "duplicate-key"
+    key = None if record.key is None else record.key.decode("utf-8", "replace")
+    line = {"topic": topic, "value": value}
+    return line if topic == "clock" else {**line, "key": key}, None
+
+
+def _depth(text: str) -> int:
+    """Return how deep brackets are nested outside of strings."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _whole(digits: str) -> int:
+    """Return a whole number; one with thousands of digits as one that is as much out of any range."""
+    return int(digits) if len(digits) < 1000 else 10**1000
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)
+
+
+def given(records: list[Judged]) -> list[dict[str, Any]]:
+    """Return what the accepted entries say, in the words of the oracle."""
+    numbers: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    found = []
+    for decision in accepted_decisions(records):
+        for output in decision["outputs"]:
+            seen = numbers[output["platform"], output["account_id"]]
+            if output["type"] == "disclosure-required":
+                seen.setdefault(output["obligation_id"], len(seen) + 1)
+            named = [reason for reason in output["reasons"] if reason["code"] == "suspected-purge"]
+            purge = sorted({value for reason in named for value in reason.values() if type(value) is int})
+            number = seen.get(output["obligation_id"], 0)
+            found.append({**output, "topic": topic_of(output), "obligation": number, "purge": purge})
+    return found
+
+
+def differences(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[str]:
+    """Return the first difference of each account and topic."""
+    wanted, got = by_account(expected), by_account(found)
+    wrong = []
+    for place in sorted(wanted.keys() | got.keys()):
+        ours, theirs = wanted.get(place, []), got.get(place, [])
+        for number in range(max(len(ours), len(theirs))):
+            left, right = ours[number : number + 1], theirs[number : number + 1]
+            if not (left and right and is_same(left[0], right[0])):
+                said = {name: right[0].get(name) for name in (left or right)[0]} if right else "nothing"
+                wrong.append(f"{place} #{number + 1}: expected {left[0] if left else 'nothing'}, told {said}")
+                break
+    return wrong
+
+
+def by_account(outputs: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """Return outputs by topic and account; a clock that resumes and ends in one decision only ends."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for output in outputs:
+        group = groups[output["topic"], output["platform"], output["account_id"]]
+        last = (group[-1]["type"], group[-1]["decided_at"]) if group else None
+        if output["type"] == "grace-ended" and last == ("grace-resumed", output["decided_at"]):
+            group.pop()
+        group.append(output)
+    return groups
+
+
+def is_same(wanted: dict[str, Any], got: dict[str, Any]) -> bool:
+    """Whether an output is what the oracle expects; where the contract has two readings, it names both."""
+    for name, value in wanted.items():
+        other = got.get(name)
+        if name in ("measures", "untouched"):
+            alike = sorted(value) == sorted(other or [])
+        elif name == "purge":
+            alike = set(value) <= set(other or []) and bool(value) == bool(other)
+        elif name == "why":
+            alike = other in value.split("|")
+        else:
+            alike = value == other and type(value) is type(other)
+        if not alike:
+            return False
+    return True

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import kills
+from . import brokers, cuts, kills, storms, zombies
 from .bench import Bench
 from .world import Result
 
@@ -28,7 +28,8 @@ def in_world(faults: Callable[..., None], amount: float, **how: Any) -> Run:
     def run(bench: Bench, result: Result) -> None:
         world = bench.world(result, **how)
         faults(world, amount)
-        world.finish()
+        if not world.is_finished:
+            world.finish()
 
     return run
 
@@ -41,6 +42,13 @@ FULL: list[tuple[str, str, Run, int]] = [
     ("T1", "40 at random, in wall time", in_world(kills.random_kills, 40, rate=100), 6),
     ("T1", "every place, in a history", in_world(kills.place_kills, 3, **HISTORY), 1),
     ("T1", "20 at random, in a history", in_world(kills.random_kills, 20, **HISTORY), 3),
+    ("T2", "15 kills of the broker, in wall time", in_world(brokers.broker_kills, 15, rate=100), 3),
+    ("T2", "15 kills of the broker, in a history", in_world(brokers.broker_kills, 15, **HISTORY), 1),
+    ("T3", "40 zombies, in wall time", in_world(zombies.zombies, 40, rate=100, partitions=6), 3),
+    ("T3", "30 zombies, in a history", in_world(zombies.zombies, 30, partitions=6, **HISTORY), 1),
+    ("T4", "a storm of 10 minutes, in wall time", in_world(storms.storm, 600, rate=100, platforms=60), 1),
+    ("T5", "30 cuts, in wall time", in_world(cuts.cuts, 30, rate=100), 3),
+    ("T5", "30 cuts, in a history", in_world(cuts.cuts, 30, **HISTORY), 1),
 ]
 """(test, what, run, how many worlds)"""
 
@@ -48,6 +56,10 @@ SHORT: list[tuple[str, str, Run, int]] = [
     ("T1", "every place, in wall time", in_world(kills.place_kills, 1, rate=100), 1),
     ("T1", "10 at random, in wall time", in_world(kills.random_kills, 10, rate=100), 1),
     ("T1", "8 at random, in a history", in_world(kills.random_kills, 8, **HISTORY), 1),
+    ("T2", "4 kills of the broker, in wall time", in_world(brokers.broker_kills, 4, rate=100), 1),
+    ("T3", "8 zombies, in wall time", in_world(zombies.zombies, 8, rate=100, partitions=6), 1),
+    ("T4", "a storm of a minute, in wall time", in_world(storms.storm, 60, rate=100), 1),
+    ("T5", "8 cuts, in wall time", in_world(cuts.cuts, 8, rate=100), 1),
 ]
 CAMPAIGNS = {"full": FULL, "short": SHORT}
 

@@ -18,6 +18,7 @@ I12 no canary (a name, an address, a number) anywhere but in the inputs
 
 import base64
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from .checker_dump import INPUTS, Dump, read
 from .checker_journal import Judged, judged
 
 Journal = dict[int, list[Judged]]
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -92,6 +94,14 @@ def write_for_auditor(dump: Dump, directory: Path) -> tuple[Path, Path]:
                     line |= {"value": None} if raw is None else {"raw_base64": base64.b64encode(raw).decode()}
                     lines.write(json.dumps(line) + "\n")
     return journal, inputs
+
+
+def audit(dump: Dump, directory: Path) -> list[str]:
+    """I8: let the program's own auditor, as a process of its own, derive every decision again from the raw inputs."""
+    journal, inputs = write_for_auditor(dump, directory)
+    call = [sys.executable, "-m", "streams.cli", "verify", str(journal), "--inputs", str(inputs)]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    return [f"verify ends with {done.returncode}: {done.stdout}{done.stderr}"] if done.returncode else []
 
 
 def main() -> int:

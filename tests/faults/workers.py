@@ -34,6 +34,7 @@ class Worker:
         clock: Path | None = None,
     ) -> None:
         self.name, self.failpoint = name, failpoint
+        self.bootstrap = arguments[arguments.index("--bootstrap") + 1]
         self.log_file = directory / f"{name}.log"
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         environment.pop("NAMEPLATE_FAILPOINT", None)
@@ -53,6 +54,7 @@ class Worker:
         self.is_still = False
         """Stopped by a signal of ours, or at a place that stops."""
         self.rss_kb = 0
+        self._was_asked = False
 
     @property
     def log(self) -> str:
@@ -92,8 +94,17 @@ class Worker:
         self.is_still = True
 
     def go_on(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
+        if self.is_running:
+            self.process.send_signal(signal.SIGCONT)
         self.is_still = False
+
+    def ask_to_end(self) -> None:
+        """Ask it to end by itself, and do not wait."""
+        self.look()
+        if self.is_running and not self._was_asked:
+            self._was_asked = True  # a second time it would end at once
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill it; fine if it has ended."""
@@ -105,10 +116,7 @@ class Worker:
 
     def finish(self, patience_s: float = 40) -> int:
         """Ask it to end, and return its exit code; by force after a while, then -9."""
-        self.look()
-        if self.is_running:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.send_signal(signal.SIGTERM)
+        self.ask_to_end()
         try:
             return self.process.wait(patience_s)
         except subprocess.TimeoutExpired:

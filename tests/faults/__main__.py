@@ -6,6 +6,7 @@ Exit status: 0 nothing was found; 1 an invariant is violated, or somebody is stu
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,7 @@ def main() -> int:
             for one in planned(name, called.seed):
                 print(f"{name}: {one.test}:{one.number} seed {one.seed}: {one.what}")
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whatever runs is then ended
     wanted = [one for one in planned(called.what, called.seed) if is_wanted(one, called.only)]
     if not wanted:
         parser.error(f"no run is called {called.only}: see `python -m tests.faults list`")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import brokers, cuts, kills, storms, zombies
+from . import brokers, clocks, cuts, damage, disks, flood, kills, refusals, storms, zombies
 from .bench import Bench
 from .world import Result
 
@@ -49,6 +49,15 @@ FULL: list[tuple[str, str, Run, int]] = [
     ("T4", "a storm of 10 minutes, in wall time", in_world(storms.storm, 600, rate=100, platforms=60), 1),
     ("T5", "30 cuts, in wall time", in_world(cuts.cuts, 30, rate=100), 3),
     ("T5", "30 cuts, in a history", in_world(cuts.cuts, 30, **HISTORY), 1),
+    ("T6", "20 full disks", lambda bench, result: disks.full_disks(bench, result, 20), 1),
+    ("T7", "50 jumps of clocks", in_world(clocks.jumps, 50, rate=60), 2),
+    ("T8", "two rounds of damaged logs", lambda bench, result: damage.damaged(bench, result, 2), 1),
+    ("T9", "100,000 poisoned records", in_world(flood.poison, 100_000, rate=60), 1),
+    ("T10", "late, doubled, and both topics again", in_world(flood.doubled, 6, rate=500, odd=6), 1),
+    ("T12", "ten times the load", in_world(flood.ten_times, 60, rate=150), 1),
+    ("T12", "a slow topic", in_world(flood.slow_topic, 40, rate=100), 1),
+    ("T12", "100,000 deadlines at once", in_world(flood.at_once, 100_000, unit_s=20, platforms=1), 1),
+    ("T13", "other topics", refusals.refusals, 1),
 ]
 """(test, what, run, how many worlds)"""
 
@@ -60,6 +69,11 @@ SHORT: list[tuple[str, str, Run, int]] = [
     ("T3", "8 zombies, in wall time", in_world(zombies.zombies, 8, rate=100, partitions=6), 1),
     ("T4", "a storm of a minute, in wall time", in_world(storms.storm, 60, rate=100), 1),
     ("T5", "8 cuts, in wall time", in_world(cuts.cuts, 8, rate=100), 1),
+    ("T6", "2 full disks", lambda bench, result: disks.full_disks(bench, result, 2), 1),
+    ("T7", "6 jumps of clocks", in_world(clocks.jumps, 6, rate=60), 1),
+    ("T9", "2,000 poisoned records", in_world(flood.poison, 2000, rate=60), 1),
+    ("T10", "late, doubled, and both topics again", in_world(flood.doubled, 1, rate=200, odd=6), 1),
+    ("T13", "other topics", refusals.refusals, 1),
 ]
 CAMPAIGNS = {"full": FULL, "short": SHORT}
 

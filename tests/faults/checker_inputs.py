@@ -127,13 +127,13 @@ def _time_of_entry(
 ) -> list[str]:
     if T is None:
         return []
-    if before is not None and T < before:
+    if before is not None and before > T:
         return [f"{where}: T goes back, from {before} to {T}"]
     until = dump.world.get("until")
-    is_last = until is not None and T <= micros(until) and not one.content["runs"]
-    if limit is None or T > limit:
+    is_last = until is not None and micros(until) >= T and not one.content["runs"]
+    if limit is None or limit < T:
         return [] if is_last else [f"{where}: T is {T}, and both clocks have only reached {limit}"]
-    if T < limit and not one.content["more"] and one.content["runs"] and dump.world["time"] == "clock":
+    if limit > T and not one.content["more"] and one.content["runs"] and dump.world["time"] == "clock":
         return [f"{where}: T is {T}, and the ticks have reached {limit}"]
     return []
 

@@ -144,14 +144,16 @@ def restrictions_are_due(dump: Dump, journal: Journal, counts: dict[str, int]) -
         for one in records:
             if not one.is_accepted:
                 continue
+            shown.begin(one)
             for decision in one.decisions:
+                shown.go_to(decision["cause"])
                 for output in decision["outputs"]:
                     obligation = told[output["obligation_id"]]
                     if output["type"] == "restriction-imposed":
                         imposed += 1
                         wrong += _why_not_due(output, obligation, decision, shown)
                     _hear(obligation, output)
-            shown.take(one)
+            shown.go_to({})
     counts["restrictions"] = imposed
     return wrong
 
@@ -202,13 +204,25 @@ class Displays:
         self._dead = dead_places(records)
         self._at = {record.offset: place for place, record in enumerate(self._facts)}
         self._last: dict[str, tuple[int, str, bool]] = {}
+        self._left: Iterator[tuple[str, int]] = iter(())
+        self._reached: tuple[Any, Any] = (None, None)
 
-    def take(self, entry: Judged) -> None:
-        """Take the facts of an entry."""
-        for topic, start, end, _ in entry.content["runs"]:
-            for offset in range(start, end) if topic == "account-facts" else ():
-                if offset in self._at and (topic, offset) not in self._dead:
-                    self._take(json.loads(self._facts[self._at[offset]].value or b"null"))
+    def begin(self, entry: Judged) -> None:
+        """Stand before the first record of an entry."""
+        runs = entry.content["runs"]
+        self._left = ((topic, offset) for topic, start, end, _ in runs for offset in range(start, end))
+
+    def go_to(self, cause: dict[str, Any]) -> None:
+        """Take the records up to the one that caused a decision; with no cause all that are left."""
+        wanted = cause.get("topic"), cause.get("offset")
+        if cause and (None in wanted or wanted == self._reached):
+            return  # time did it, or the same record: nothing was taken since the decision before
+        self._reached = wanted
+        for topic, offset in self._left:
+            if topic == "account-facts" and offset in self._at and (topic, offset) not in self._dead:
+                self._take(json.loads(self._facts[self._at[offset]].value or b"null"))
+            if (topic, offset) == wanted:
+                return
 
     def _take(self, fact: dict[str, Any]) -> None:
         if fact["type"] != "name-display-changed":

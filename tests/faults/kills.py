@@ -5,8 +5,8 @@ import time
 from streams.live.failpoints import PLACES
 
 from .watch import Moment
-from .world import Fault, World
 from .workers import Worker
+from .world import Fault, World
 
 WORKERS = 3
 TWICE = 0.25

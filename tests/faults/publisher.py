@@ -74,6 +74,11 @@ class Publisher(threading.Thread):
 
         self._producer.produce(name, record.value, record.key, on_delivery=acked)
 
+    def hear(self, sent: dict[tuple[str, int], int]) -> None:
+        """Hear what somebody else has published."""
+        for place, end in sent.items():
+            self.sent[place] = max(self.sent.get(place, 0), end)
+
     def stop(self) -> None:
         """Stop drawing, and wait until all is acknowledged."""
         self._stopping.set()

@@ -38,6 +38,7 @@ class Watch(threading.Thread):
         self.entries: list[Seen] = []
         self.voids = 0
         self.positions: dict[int, dict[str, int]] = {number: {} for number in range(partitions)}
+        self._next_seq: dict[int, dict[str, int]] = {number: {} for number in range(partitions)}
         self._chains = {number: Chain() for number in range(partitions)}
         self._reader = consumer(bootstrap)
         name = name_of("journal", prefix)
@@ -64,9 +65,13 @@ class Watch(threading.Thread):
             return
         content, said = one.content, one.said
         assert said is not None
-        self.positions[partition] = content["positions"]
+        self.positions[partition], self._next_seq[partition] = content["positions"], content["next_seq"]
         numbers = partition, said["n"], said["epoch"], said["writer"]
         self.entries.append(Seen(time.monotonic(), *numbers, bool(content["runs"]), record.timestamp / 1000))
+
+    def next_seq(self, topic: str) -> int:
+        """Return how many outputs of a topic the journals have."""
+        return sum(said.get(topic, 0) for said in self._next_seq.values())
 
     def stop(self) -> None:
         self._stopping.set()

@@ -83,6 +83,8 @@ class World:
         session_s: Of the group.
         odd: Multiplies late, doubled and dead records.
         accounts: Of each platform.
+        unit_s: Seconds of the book's unit in wall time.
+        prefix: Of its topics, where it is not to make one up.
     """
 
     def __init__(
@@ -99,11 +101,14 @@ class World:
         session_s: int = 2,
         odd: float = 1,
         accounts: int = 12,
+        unit_s: float = 1,
+        prefix: str = "",
     ) -> None:
         self.node, self.directory, self.result = node, directory, result
         self.random = Random(result.seed)
         self.partitions, self.session_s = partitions, session_s
-        self.prefix = f"f{result.test.lower()}n{result.number}s{result.seed}x{self.random.randrange(10**6)}."
+        made_up = f"f{result.test.lower()}n{result.number}s{result.seed}x{self.random.randrange(10**6)}."
+        self.prefix = prefix or made_up
         self.time = "records" if history else "clock"
         result.time = self.time
         self.workers: list[Worker] = []
@@ -113,8 +118,9 @@ class World:
         self._began = time.monotonic()
         directory.mkdir(parents=True, exist_ok=True)
         admin.apply(node.bootstrap, admin.wanted(self.prefix, partitions))
-        unit = timedelta(days=1) if history else timedelta(seconds=1)
-        now = datetime(2024, 1, 1, tzinfo=UTC) if history else datetime.now(UTC)
+        self.unit = unit = timedelta(days=1) if history else timedelta(seconds=unit_s)
+        self.begins = now = datetime(2024, 1, 1, tzinfo=UTC) if history else datetime.now(UTC)
+        self.has_oracle = True
         self.book = write_book(directory / "book", now, unit, platforms)
         self.population = Population(result.seed, now, unit, platforms, accounts, odd)
         self.publisher = Publisher(node.bootstrap, self.prefix, self.population, rate)
@@ -124,7 +130,7 @@ class World:
         if history:
             step = (self.until - now) / history
             drawn = (self.population.draw(now + step * n) for n in range(history))
-            publish_all(node.bootstrap, self.prefix, drawn, self.publisher.sent.update)
+            publish_all(node.bootstrap, self.prefix, drawn, self.publisher.hear)
         else:
             self.publisher.start()
         self.watch = Watch(node.bootstrap, self.prefix, partitions)
@@ -289,7 +295,7 @@ class World:
         dump = dump_topics(self.node.bootstrap, self.prefix, self.partitions)
         until = self.until.strftime("%Y-%m-%dT%H:%M:%SZ") if self.time == "records" else None
         dump.world = {"time": self.time, "until": until, "is_at_rest": is_at_rest, "lost": []}
-        dump.world["book"] = str(self.book)
+        dump.world["book"] = str(self.book) if self.has_oracle else None
         dump.logs = {worker.name: worker.log for worker in (*self.ended, *self.workers)}
         return dump
 

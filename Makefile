@@ -21,10 +21,14 @@ demo: $(SETUP)  ## watch decisions as they come: a local Kafka, two workers, a p
 test: $(SETUP)  ## run all tests, two at a time: a real Kafka, real workers (needs Java 17, Maven and npm)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
-faults: $(SETUP)  ## search further than `make test` does: the protocol's machines, and simulated lives (fifteen minutes)
+faults: $(SETUP)  ## search further than `make test` does: the protocol's machines, simulated lives, and a real Kafka (half an hour)
 	$(BIN)/python -m tests.explorer flaws
 	$(BIN)/python -m tests.explorer faults $(FAULTS)
 	$(BIN)/python -m tests.simulator run --minutes 5
+	$(BIN)/python -m tests.faults short --anew
+
+faults-full: $(SETUP)  ## kill, stop, cut off and poison real workers on a real Kafka for two hours; goes on where it stopped
+	$(BIN)/python -m tests.faults full $(FAULTS)
 
 mutants: $(SETUP)  ## run the tests against every small change of the core; goes on where it stopped
 	$(BIN)/python tests/mutants/run_mutants.py $(MUTANTS)
@@ -50,4 +54,4 @@ lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 clean:  ## remove what the commands made
 	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo faults test fuzz audit mutants check schemas lock clean
+.PHONY: help setup demo faults faults-full test fuzz audit mutants check schemas lock clean

@@ -14,20 +14,26 @@ import time
 import traceback
 from pathlib import Path
 
+from . import report
 from .bench import Bench
 from .campaign import CAMPAIGNS, Planned, planned
 from .workers import ROOT
 from .world import Result
 
-REPORTS = Path(__file__).with_name("reports")
+RESULTS = {
+    "full": Path(__file__).with_name("reports") / "full.jsonl",
+    "short": ROOT / ".nameplate" / "faults" / "short.jsonl",
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.faults", description=__doc__)
-    parser.add_argument("what", choices=[*CAMPAIGNS, "list"], help="which campaign")
+    parser.add_argument(
+        "what", choices=[*CAMPAIGNS, "list", "report"], help="which campaign; or a report of the full one's results"
+    )
     parser.add_argument("--only", default="", help="only these tests, as T1,T3 or T1:2 for its second run")
     parser.add_argument("--seed", type=int, default=1, help="of the whole campaign")
-    parser.add_argument("--results", type=Path, help="JSON Lines; by default beside this program's reports")
+    parser.add_argument("--results", type=Path, help="JSON Lines; by default in reports, of the short one in .nameplate")
     parser.add_argument("--directory", type=Path, help="for logs and dumps; by default a temporary one")
     parser.add_argument("--anew", action="store_true", help="also those runs whose results are there")
     called = parser.parse_args()
@@ -36,17 +42,23 @@ def main() -> int:
             for one in planned(name, called.seed):
                 print(f"{name}: {one.test}:{one.number} seed {one.seed}: {one.what}")
         return 0
+    results = called.results or RESULTS.get(called.what, RESULTS["full"])
+    if called.what == "report":
+        print(report.write(results))
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whatever runs is then ended
     wanted = [one for one in planned(called.what, called.seed) if is_wanted(one, called.only)]
     if not wanted:
         parser.error(f"no run is called {called.only}: see `python -m tests.faults list`")
-    results = called.results or REPORTS / f"{called.what}.jsonl"
     results.parent.mkdir(parents=True, exist_ok=True)
     done = set() if called.anew else {(one["test"], one["number"], one["seed"]) for one in read(results)}
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as temporary:
         directory = called.directory or Path(temporary)
         left = [one for one in wanted if (one.test, one.number, one.seed) not in done]
-        return run_all(left, directory, results)
+        print(f"{len(left)} of {len(wanted)} runs to do; results in {results}", flush=True)
+        status = run_all(left, directory, results)
+    print(f"report: {report.write(results)}")
+    return status
 
 
 def is_wanted(one: Planned, only: str) -> bool:

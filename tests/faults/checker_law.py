@@ -54,7 +54,7 @@ def expect(
     """Return the outputs that the oracle expects, and the codes of what it cannot read, by place."""
     has_clock = dump.world["time"] == "clock"
     world, dead = World(book, clock=has_clock), {}
-    last = None
+    last = planned = None
     for one in records:
         if not one.is_accepted:
             continue
@@ -71,12 +71,21 @@ def expect(
             elif topic == "clock":
                 world.go_to(min(own, record.timestamp * 1000))
             else:
-                world.go_to(world.T if has_clock else own)  # type: ignore[arg-type]
+                key = value["platform"], value["account_id"]  # type: ignore[index]
+                if not has_clock or planned == world.T:
+                    world.go_to(world.T if has_clock else own)  # type: ignore[arg-type]
                 world.take(value)  # type: ignore[arg-type]
+                planned = world.T if has_due(world, key) else None
     until = dump.world.get("until")
     if until and last is not None and last.content["T"] == until:
         world.go_to(micros(until))
     return world.outputs, dead
+
+
+def has_due(world: World, key: tuple[str, str]) -> bool:
+    """Whether a record that was just taken has made something due at its own T; nobody else's can be."""
+    row = world.rows.get(key)
+    return row is not None and world.T is not None and bool(world._dues(row, world.T, world.T))
 
 
 def line_of(topic: str, record: Record) -> tuple[dict[str, Any], str | None]:

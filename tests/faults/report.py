@@ -184,10 +184,11 @@ def said(value: Any) -> str:
     return str(value)[:400].replace("\n", " ")
 
 
-def write(results: Path, campaign: str) -> Path:
+def write(results: Path) -> Path:
     """Write both forms of the report beside the results; return the Markdown's path."""
     lines = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
-    data, text = report(lines, campaign)
+    last = {(one["test"], one["number"], one["seed"]): one for one in lines}
+    data, text = report([last[place] for place in sorted(last)], results.stem)
     results.with_suffix(".json").write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
     found = results.with_suffix(".md")
     found.write_text(text, "utf-8")

@@ -29,11 +29,15 @@ RESULTS = {
 def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.faults", description=__doc__)
     parser.add_argument(
-        "what", choices=[*CAMPAIGNS, "list", "report"], help="which campaign; or a report of the full one's results"
+        "what",
+        choices=[*CAMPAIGNS, "list", "report"],
+        help="which campaign; or a report of the full one's results",
     )
     parser.add_argument("--only", default="", help="only these tests, as T1,T3 or T1:2 for its second run")
     parser.add_argument("--seed", type=int, default=1, help="of the whole campaign")
-    parser.add_argument("--results", type=Path, help="JSON Lines; by default in reports, of the short one in .nameplate")
+    parser.add_argument(
+        "--results", type=Path, help="JSON Lines; by default in reports, of the short one in .nameplate"
+    )
     parser.add_argument("--directory", type=Path, help="for logs and dumps; by default a temporary one")
     parser.add_argument("--anew", action="store_true", help="also those runs whose results are there")
     called = parser.parse_args()

@@ -1,6 +1,6 @@
 """What the checker reads: every record of every topic of a world, as files that anybody can read.
 
-A dump is a directory. `<topic>.jsonl` has a line per record: `[partition, offset, key, value, timestamp, type, headers]`,
+A dump is a directory. `<topic>.jsonl` has a line per record: partition, offset, key, value, timestamp, type, headers;
 key and value in base64 or null, the timestamp in milliseconds with its type (0: the sender's, 1: the broker's), headers
 as pairs. `ends.json` has by topic and partition where the log begins and ends; `world.json` what was going on.
 """

@@ -145,8 +145,8 @@ def _fired_early(where: str, output: dict[str, Any], limit: int | None, dump: Du
     until = dump.world.get("until")
     reached = max(limit or 0, micros(until) if until else 0)
     if due > decided or decided > reached:
-        return [f"{where}: {output['type']} of {output['account_id']} due at {output['cause']['due']} fires at "
-                f"{output['decided_at']}, and the clocks have reached {limit}"]  # fmt: skip
+        what = f"{output['type']} of {output['account_id']} due at {output['cause']['due']}"
+        return [f"{where}: {what} fires at {output['decided_at']}, and the clocks have reached {limit}"]
     if output["type"] == "restriction-imposed" and micros(output["effective_at"]) != due:
         return [f"{where}: a restriction due at {due} takes effect at {output['effective_at']}"]
     return []

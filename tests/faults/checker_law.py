@@ -40,10 +40,12 @@ def told_as_expected(dump: Dump, journal: Journal, counts: dict[str, int]) -> li
         expected, dead = expect(dump, partition, records, book)
         found = dead_places(records)
         counts["dead"] += len(found)
-        for place in sorted(dead.keys() | found.keys()):
-            if dead.get(place) != found.get(place):
-                wrong.append(f"partition {partition}, {place[0]} offset {place[1]}: dead as {found.get(place)}, "
-                             f"expected {dead.get(place)}")  # fmt: skip
+        wrong += [
+            f"partition {partition}, {topic} offset {offset}: dead as {found.get((topic, offset))}, "
+            f"expected {dead.get((topic, offset))}"
+            for topic, offset in sorted(dead.keys() | found.keys())
+            if dead.get((topic, offset)) != found.get((topic, offset))
+        ]
         wrong += [f"partition {partition}: {one}" for one in differences(expected, given(records))]
     return wrong
 

@@ -83,8 +83,10 @@ def backed(dump: Dump, journal: Journal, counts: dict[str, int]) -> list[str]:
             journaled[topic_of(output)].append(canonical(output))
         for topic, wanted in journaled.items():
             seen = {record.value: record.offset for record in dump.of(topic, partition)}
-            for raw in seen.keys() - set(wanted):
-                wrong.append(f"{topic} {partition} offset {seen[raw]}: no accepted entry says this")
+            invented = sorted(seen[raw] for raw in seen.keys() - set(wanted))
+            wrong += [
+                f"{topic} {partition} offset {offset}: no accepted entry says this" for offset in invented
+            ]
             left = [raw for raw in wanted if raw not in seen]
             if dump.world["is_at_rest"] and left:
                 wrong.append(

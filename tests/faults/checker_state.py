@@ -104,13 +104,8 @@ def no_fork(dump: Dump, journal: Journal, counts: dict[str, int]) -> list[str]:
 def no_canary(dump: Dump, journal: Journal, counts: dict[str, int]) -> list[str]:
     """I12."""
     names = [form for canary in CANARIES for form in _forms(canary)]
-    wrong = []
-    for where, text in _texts(dump):
-        for name in names:
-            if name in text:
-                wrong.append(f"{where} holds {name.decode('utf-8', 'replace')!r}")
     counts["canaries"] = len(CANARIES)
-    return wrong
+    return [f"{where} holds {name!r}" for where, text in _texts(dump) for name in names if name in text]
 
 
 def _forms(canary: str) -> set[bytes]:

@@ -1,4 +1,4 @@
-"""T5: the network between a worker and the broker, cut, silent, deaf in one direction, or bad to one kind of request."""
+"""T5: the network between a worker and the broker: cut, silent, deaf one way, or bad to a single kind of request."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""T9, T10, T12: poison by the thousand, everything doubled and late, ten times the load, a slow topic, a mass of deadlines."""
+"""T9, T10, T12: poison, everything late and doubled, ten times the load, a slow topic, many deadlines at once."""
 
 import json
 import time

@@ -1,6 +1,7 @@
 """T4: workers join and leave all the time, politely and by kill, so that there are between one and four."""
 
 import time
+from itertools import pairwise
 
 from .watch import Moment
 from .world import Fault, World
@@ -43,7 +44,7 @@ def _pauses(world: World, since: Moment) -> list[float]:
             *(one.at for one in world.watch.entries if one.partition == partition and one.has_runs),
         ]
         times = [at for at in times if at >= since.at] + [time.monotonic()]
-        found.append(max(after - before for before, after in zip(times, times[1:], strict=False)))
+        found.append(max(after - before for before, after in pairwise(times)))
     return found
 
 

@@ -20,6 +20,7 @@ from streams.replay import replay
 from .checker import INVARIANTS, audit, check
 from .checker_dump import ALL, OUTPUTS, Dump, Record, read, write
 from .checker_journal import Rows, judged
+from .checker_outputs import accepted_outputs
 from .poison import CANARIES
 from .population import Population, Sent, write_book
 
@@ -168,7 +169,7 @@ def saying(kinds: tuple[str, ...], **changes: Any) -> Callable[[dict[str, Any]],
         outputs = [one for decision in said["content"]["decisions"] for one in decision["outputs"]]
         changed = [one for one in outputs if one["type"] in kinds]
         for one in changed:
-            one |= changes
+            one.update(changes)
         return bool(changed)
 
     return change
@@ -238,22 +239,18 @@ def a_restriction_without_notice(dump: Dump, _: Path) -> None:
 
 
 def a_restriction_of_one_who_complied(dump: Dump, _: Path) -> None:
-    for number, records in judged(dump).items():
-        for one in records:
-            for decision in one.decisions:
-                for output in decision["outputs"]:
-                    if output["type"] == "restriction-imposed":
-                        fact = {"event_id": "e0", "platform": output["platform"], "account_id": output["account_id"],
-                                "occurred_at": "2026-03-01T00:00:09Z", "type": "name-display-changed", "displayed": True}  # fmt: skip
-                        records_of = dump.topics["account-facts"][number]
-                        early = next(
-                            place
-                            for place, record in enumerate(records_of)
-                            if b"displayed" in (record.value or b"")
-                        )
-                        records_of[early] = records_of[early]._replace(value=canonical(fact))
-                        return
-    raise AssertionError
+    """An early fact about the account, which the journal has taken, said that its name is displayed."""
+    number, restricted = next(
+        (number, output)
+        for number, records in judged(dump).items()
+        for output in accepted_outputs(records)
+        if output["type"] == "restriction-imposed"
+    )
+    facts = dump.topics["account-facts"][number]
+    early = next(place for place, record in enumerate(facts) if b"displayed" in (record.value or b""))
+    fact = {name: restricted[name] for name in ("platform", "account_id")} | {"event_id": "e0"}
+    fact |= {"occurred_at": "2026-03-01T00:00:09Z", "type": "name-display-changed", "displayed": True}
+    facts[early] = facts[early]._replace(value=canonical(fact))
 
 
 def an_early_time(dump: Dump, _: Path) -> None:

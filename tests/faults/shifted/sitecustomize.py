@@ -1,4 +1,4 @@
-"""Moves this process's wall clock: `SHIFTED_BY` names a file with seconds; it is read anew at every look at the clock."""
+"""Moves this process's wall clock by the seconds in the file `SHIFTED_BY`, read anew at every look at the clock."""
 
 import os
 import time

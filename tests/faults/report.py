@@ -34,6 +34,11 @@ TESTS = {
     "T12": "ten times the load; a slow topic; many deadlines at once",
     "T13": "topics recreated, retention past the position, other settings",
 }
+MADE = "Made by `python -m tests.faults report`; the results, one line a world, lie beside it."
+MEANS = (
+    "N faults without a failure say only this: the rate of failures is below 3/N, at 95 %. Recovery is the time "
+    "from the fault to the first accepted entry with input in each partition that was hit, the slowest of them."
+)
 Results = list[dict[str, Any]]
 
 
@@ -131,8 +136,7 @@ def markdown(data: dict[str, Any]) -> str:
         f"# Faults on a real Kafka: the {data['campaign']} campaign",
         "",
         f"{data['worlds']} worlds, {data['hours']} hours of them (some side by side), commit {commits}, "
-        f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}. "
-        "Made by `python -m tests.faults report`; the results, one line a world, lie beside it.",
+        f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}. {MADE}",
         "",
         f"**{sum(data['violations'].values())} violations of an invariant, {data['stuck']} times stuck.**",
         "",
@@ -140,8 +144,7 @@ def markdown(data: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|",
         *(row(name, test) for name, test in data["tests"].items()),
         "",
-        "N faults without a failure say only this: the rate of failures is below 3/N, at 95 %. Recovery is the time "
-        "from the fault to the first accepted entry with input in each partition that was hit, the slowest of them.",
+        MEANS,
         "",
         "| invariant | worlds held against it | violations |",
         "|---|---|---|",

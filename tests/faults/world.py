@@ -114,7 +114,7 @@ class World:
         self.workers: list[Worker] = []
         self.ended: list[Worker] = []
         self.leaving: list[Worker] = []
-        self.is_finished = False
+        self.is_finished, self._started = False, 0
         self._began = time.monotonic()
         directory.mkdir(parents=True, exist_ok=True)
         admin.apply(node.bootstrap, admin.wanted(self.prefix, partitions))
@@ -159,7 +159,8 @@ class World:
         if self.time == "records":
             arguments += ["--time", "records", "--until", self.until.strftime("%Y-%m-%dT%H:%M:%SZ")]
             arguments += self._pace if pace else []
-        name = f"worker-{len(self.workers) + len(self.ended):03}"
+        self._started += 1
+        name = f"worker-{self._started:03}"
         worker = Worker(self.directory, name, [*arguments, *more], failpoint=failpoint, clock=clock)
         self.workers.append(worker)
         return worker

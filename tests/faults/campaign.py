@@ -64,16 +64,17 @@ FULL: list[tuple[str, str, Run, int]] = [
 SHORT: list[tuple[str, str, Run, int]] = [
     ("T1", "every place, in wall time", in_world(kills.place_kills, 1, rate=60), 1),
     ("T1", "10 at random, in wall time", in_world(kills.random_kills, 10, rate=60), 1),
-    ("T1", "8 at random, in a history", in_world(kills.random_kills, 8, **HISTORY), 1),
+    ("T1", "5 at random, in a history", in_world(kills.random_kills, 5, **HISTORY), 1),
     ("T2", "4 kills of the broker, in wall time", in_world(brokers.broker_kills, 4, rate=60), 1),
     ("T3", "8 zombies, in wall time", in_world(zombies.zombies, 8, rate=60, partitions=6), 1),
     ("T4", "a storm of a minute, in wall time", in_world(storms.storm, 60, rate=60), 1),
     ("T5", "8 cuts, in wall time", in_world(cuts.cuts, 8, rate=60), 1),
     ("T6", "2 full disks", lambda bench, result: disks.full_disks(bench, result, 2), 1),
+    ("T8", "every fourth damage to logs", lambda bench, result: damage.damaged(bench, result, 1, 4), 1),
     ("T7", "6 jumps of clocks", in_world(clocks.jumps, 6, rate=60), 1),
     ("T9", "2,000 poisoned records", in_world(flood.poison, 2000, rate=60), 1),
     ("T10", "late, doubled, and both topics again", in_world(flood.doubled, 1, rate=200, odd=6), 1),
-    ("T13", "other topics", refusals.refusals, 1),
+    ("T13", "every fourth of other topics", lambda bench, result: refusals.refusals(bench, result, 4), 1),
 ]
 CAMPAIGNS = {"full": FULL, "short": SHORT}
 

@@ -132,11 +132,11 @@ def quantile(times: list[float], share: float) -> float | None:
 def markdown(data: dict[str, Any]) -> str:
     """Return the report in words."""
     seeds, commits = data["seeds"], ", ".join(data["commits"])
+    where = f"commit {commits}, {len(seeds)} seeds from {seeds[0]} to {seeds[-1]}"
     lines = [
         f"# Faults on a real Kafka: the {data['campaign']} campaign",
         "",
-        f"{data['worlds']} worlds, {data['hours']} hours of them (some side by side), commit {commits}, "
-        f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}. {MADE}",
+        f"{data['worlds']} worlds, {data['hours']} hours of them (some side by side), {where}. {MADE}",
         "",
         f"**{sum(data['violations'].values())} violations of an invariant, {data['stuck']} times stuck.**",
         "",

@@ -8,14 +8,14 @@ from .checker import INVARIANTS
 from .kills import random_kills
 from .world import Result, World
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 KILLS = 10
 
 
 def test_after_ten_kills_at_random_moments_every_invariant_holds(broker, prefix, tmp_path: Path) -> None:
     result = Result("ten", 1, 1, "")
-    world = World(broker, tmp_path, result, rate=100, prefix=prefix)
+    world = World(broker, tmp_path, result, rate=60, prefix=prefix)
     try:
         random_kills(world, KILLS)
         world.finish()

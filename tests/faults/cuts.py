@@ -18,6 +18,8 @@ KINDS = (
 )
 LASTS_S = (0.5, 5.0)
 PATIENCE_S = 90
+HITS_S = 8
+"""A rule that has met no request by then is no fault, and is not counted as one."""
 
 
 def cuts(world: World, count: int) -> None:
@@ -28,7 +30,7 @@ def cuts(world: World, count: int) -> None:
         for door in doors:
             world.start(bootstrap=f"127.0.0.1:{door.told}")
         kinds: list[tuple[str, int | None]] = []
-        for _ in range(count):
+        while len(world.result.faults) < count:
             world.wait_owned()
             if world.is_stuck:
                 return
@@ -47,14 +49,19 @@ def cut(world: World, proxy: Proxy, action: str, api: int | None) -> None:
     door = door_of(world, owner.bootstrap)
     rule = Rule(action, api, seconds=world.random.uniform(0.3, 3))
     hit, unread, since = owner.owned(), world.unread(), Moment.now()
-    if api == JOIN_GROUP and world.random.random() < 0.7:  # somebody has to join
+    if api == JOIN_GROUP:  # somebody has to join
         other = next((one for one in world.workers if one is not owner), None)
         if other is not None:
             world.lose(other)
             world.start(bootstrap=other.bootstrap)
     proxy.set(door, rule)
     time.sleep(world.random.uniform(*LASTS_S))
+    if api is not None:
+        world.wait(lambda: rule.hits, HITS_S)
     proxy.set(door, None)
+    if api is not None and not rule.hits:
+        world.result.notes["met no request"] = world.result.notes.get("met no request", 0) + 1
+        return
     place = NAMES[api] if api is not None else "everything"
     world.recovers(Fault(f"{action} of the network", place, unread), hit, since, PATIENCE_S)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from . import report
 from .bench import Bench
 from .campaign import CAMPAIGNS, Planned, planned
+from .outcome import Result
 from .workers import ROOT
-from .world import Result
 
 RESULTS = {
     "full": Path(__file__).with_name("reports") / "full.jsonl",

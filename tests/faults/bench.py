@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from .kafka import Node
-from .world import Result, World
+from .outcome import Result
+from .world import World
 
 DOORS = 4
 

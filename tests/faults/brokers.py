@@ -2,8 +2,9 @@
 
 import time
 
+from .outcome import Fault
 from .watch import Moment
-from .world import Fault, World
+from .world import World
 
 WORKERS = 3
 DOWN_S = 3

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import brokers, clocks, cuts, damage, disks, flood, kills, refusals, storms, zombies
 from .bench import Bench
-from .world import Result
+from .outcome import Result
 
 Run = Callable[[Bench, Result], None]
 

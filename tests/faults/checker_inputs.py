@@ -35,6 +35,13 @@ def taken(dump: Dump, partition: int, entry: Judged) -> Iterator[tuple[str, Reco
         yield from ((topic, record) for record in _between(dump, topic, partition, start, end))
 
 
+def unfinished(dump: Dump, partition: int, entry: Judged) -> Iterator[tuple[str, Record]]:
+    """Yield the record that an entry has only begun with: it moves the time, and is taken by a later entry."""
+    topic, offset = entry.content["after"][:2] if entry.content["more"] else (None, None)
+    if topic is not None:
+        yield from ((topic, record) for record in _between(dump, topic, partition, offset, offset + 1))
+
+
 def _between(dump: Dump, topic: str, partition: int, start: int, end: int) -> list[Record]:
     records = dump.of(topic, 0 if topic == "policy-book" else partition)
     if not records:
@@ -94,7 +101,7 @@ def time_is_right(dump: Dump, journal: Journal, counts: dict[str, int]) -> list[
             if not one.is_accepted:
                 continue
             where = f"partition {partition}, entry {one.said and one.said['n']}"
-            for topic, record in taken(dump, partition, one):
+            for topic, record in (*taken(dump, partition, one), *unfinished(dump, partition, one)):
                 own = _moves(dump, topic, record, dead)
                 limit = own if limit is None or (own is not None and own > limit) else limit
             T = None if one.content["T"] is None else micros(one.content["T"])

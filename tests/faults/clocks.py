@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
+from .outcome import Fault
 from .watch import Moment
-from .world import Fault, World
+from .world import World
 
 HOUR, DAY = 3600.0, 86_400.0
 JUMPS = (HOUR, -HOUR, DAY, -DAY, 30 * DAY, -30 * DAY, 12 * 365 * DAY, -6 * 365 * DAY, 0.9, -0.9, 61.0, -61.0)

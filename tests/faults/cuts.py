@@ -3,9 +3,10 @@
 import time
 
 from .kafka import Door
+from .outcome import Fault
 from .proxy import FETCH, HEARTBEAT, JOIN_GROUP, NAMES, OFFSET_COMMIT, PRODUCE, Proxy, Rule
 from .watch import Moment
-from .world import Fault, World
+from .world import World
 
 WORKERS = 3
 KINDS = (

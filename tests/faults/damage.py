@@ -14,7 +14,8 @@ from .bench import Bench
 from .checker_dump import OUTPUTS
 from .dump import name_of
 from .kafka import Node
-from .world import Fault, Result, World
+from .outcome import Fault, Result
+from .world import World
 
 NOTHING = "nothing there to damage"
 RUNS_S = 12

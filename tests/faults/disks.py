@@ -6,8 +6,9 @@ from pathlib import Path
 
 from .bench import Bench
 from .kafka import Node
+from .outcome import Fault, Result
 from .watch import Moment
-from .world import Fault, Result, World
+from .world import World
 
 SIZE = "160m"
 ROOM_S = 30

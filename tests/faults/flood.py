@@ -7,12 +7,13 @@ from typing import Any
 
 from .dump import dump_topics, name_of
 from .kills import kill
+from .outcome import Fault
 from .poison import KINDS, poisoned
 from .population import MILLION, Sent, said
 from .proxy import PRODUCE, Proxy, Rule
 from .publisher import producer, publish_all
 from .watch import Moment
-from .world import READ, Fault, World
+from .world import READ, World
 
 LARGE = ("large", "deep", "huge-int")
 """Kinds of poison of which a few are enough: each may have 100 kB."""

@@ -4,9 +4,10 @@ import time
 
 from streams.live.failpoints import PLACES
 
+from .outcome import Fault
 from .watch import Moment
 from .workers import Worker
-from .world import Fault, World
+from .world import World
 
 WORKERS = 3
 TWICE = 0.25

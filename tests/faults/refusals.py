@@ -18,7 +18,8 @@ from streams.live import topics as admin
 
 from .bench import Bench
 from .dump import name_of
-from .world import Fault, Result, World
+from .outcome import Fault, Result
+from .world import World
 
 WORKS_S = 8
 REFUSES_S = 60

@@ -3,8 +3,9 @@
 import time
 from itertools import pairwise
 
+from .outcome import Fault
 from .watch import Moment
-from .world import Fault, World
+from .world import World
 
 FEWEST, MOST = 1, 4
 EVERY_S = (2, 10)

@@ -6,7 +6,8 @@ import pytest
 
 from .checker import INVARIANTS
 from .kills import random_kills
-from .world import Result, World
+from .outcome import Result
+from .world import World
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 

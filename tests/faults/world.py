@@ -1,10 +1,8 @@
 """One world: topics of its own, a population, workers, a watch; faults happen in it, and then it is held to account."""
 
-import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -18,6 +16,7 @@ from . import checker, checker_dump
 from .checker_dump import Dump
 from .dump import dump_topics
 from .kafka import Node
+from .outcome import Fault, Result
 from .population import Population, Sent, write_book
 from .publisher import Publisher, publish_all
 from .watch import Moment, Watch
@@ -26,46 +25,6 @@ from .workers import Worker
 READ = ("follower-counts", "account-facts")
 STUCK_S = 60
 """Whoever takes no input for so long while there is some is stuck (README: the watchdog's promise is twice that)."""
-
-
-@dataclass
-class Fault:
-    """One thing that was done to a world, and how long until each hit partition took input again."""
-
-    kind: str
-    place: str = ""
-    unread: int = 0
-    """Records that waited in the hit partitions at that moment."""
-    partitions: int = 0
-    recovery_s: float | None = None
-    """Until the last of them went on; None where nothing was hit or none was measured."""
-
-
-@dataclass
-class Result:
-    """What came of a world; one line of the results."""
-
-    test: str
-    number: int
-    seed: int
-    time: str
-    faults: list[Fault] = field(default_factory=list)
-    violations: dict[str, list[str]] = field(default_factory=dict)
-    stuck: list[str] = field(default_factory=list)
-    exits: list[str] = field(default_factory=list)
-    """Workers that ended by themselves, and with what words."""
-    counts: dict[str, int] = field(default_factory=dict)
-    rss_mb: int = 0
-    seconds: float = 0
-    not_run: str = ""
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_clean(self) -> bool:
-        return not any(self.violations.values()) and not self.stuck
-
-    def line(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
 
 
 class World:

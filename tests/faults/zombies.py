@@ -2,9 +2,10 @@
 
 import time
 
+from .outcome import Fault
 from .watch import Moment
 from .workers import Worker
-from .world import Fault, World
+from .world import World
 
 WORKERS = 4
 STANDS_S = 45

@@ -31,6 +31,9 @@ QUIET_S = 5.0
 """How long quiet records wait for a decision before they are journaled by themselves (rule 8): bounds
 what a takeover reads again, at one small entry of an idle partition per so many seconds."""
 
+TOGETHER = 10_000
+"""Records after which others have their turn, however many pieces wait: some tens of milliseconds."""
+
 HEARTBEATS_S = 1.5
 """One heartbeat of the group (1 s) and its answer: who stood still and lost the partition knows it by then."""
 
@@ -293,8 +296,22 @@ class Owner:
             await self.performer.patiently(partial(self._ports.publish, self.partition, again))
 
     async def _take(self, piece: Piece) -> None:
-        for work in self._fold.take(piece.topic, piece.records, piece.end):
-            await self._journal(work)
+        """Take a piece and, if it decides something in wall time, those that wait behind it: they share its entry.
+
+        While appends are slow, pieces of one or two records gather; with an entry for each of them the
+        backlog would grow for ever. A history is all there, and nothing grows.
+        """
+        chosen: Piece | AskEnds | None = piece
+        taken = 0
+        while isinstance(chosen, Piece):
+            is_book = chosen.topic == topics.BOOKS
+            if is_book and self._fold.has_decisions:
+                await self._journal(self._fold.cut())  # an entry names one book for all its statuses
+            for work in self._fold.take(chosen.topic, chosen.records, chosen.end):
+                await self._journal(work)
+            taken += len(chosen.records)
+            is_enough = is_book or taken >= TOGETHER or self._time == "records" or self._resting.is_set()
+            chosen = self._choose() if self._fold.has_decisions and not is_enough else None
         if self._fold.has_decisions:
             await self._journal(self._fold.cut())
         await asyncio.sleep(0)  # others have their turn

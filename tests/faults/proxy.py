@@ -9,6 +9,7 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .kafka import Door
@@ -48,6 +49,7 @@ class Proxy(threading.Thread):
         self._changed: dict[str, asyncio.Event] = {}
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
+        self._servers: list[asyncio.Server] = []
 
     def run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -56,7 +58,8 @@ class Proxy(threading.Thread):
 
     def begin(self) -> "Proxy":
         self.start()
-        self._ready.wait(10)
+        if not self._ready.wait(10):
+            raise RuntimeError("the proxy does not listen")
         return self
 
     def set(self, door: Door, rule: Rule | None) -> None:
@@ -64,8 +67,10 @@ class Proxy(threading.Thread):
         self._call(lambda: self._set(door.name, rule))
 
     def end(self) -> None:
+        self._call(lambda: [server.close() for server in self._servers])
         self._call(self._loop.stop)
         self.join(10)
+        self._loop.close()
 
     def _call(self, what: Callable[[], Any]) -> None:
         self._loop.call_soon_threadsafe(what)
@@ -81,9 +86,8 @@ class Proxy(threading.Thread):
     async def _listen(self) -> None:
         for door in self._doors:
             self._changed[door.name] = asyncio.Event()
-            await asyncio.start_server(
-                lambda r, w, door=door: self._serve(door, r, w), "127.0.0.1", door.told
-            )
+            serve = partial(self._serve, door)
+            self._servers.append(await asyncio.start_server(serve, "127.0.0.1", door.told))
         self._ready.set()
 
     async def _serve(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -97,6 +97,7 @@ def time_is_right(dump: Dump, journal: Journal, counts: dict[str, int]) -> list[
     fired = 0
     for partition, records in journal.items():
         limit, before, dead = None, None, dead_places(records)
+        last = next((one.content["positions"] for one in reversed(records) if one.is_accepted), None)
         for one in records:
             if not one.is_accepted:
                 continue
@@ -105,7 +106,7 @@ def time_is_right(dump: Dump, journal: Journal, counts: dict[str, int]) -> list[
                 own = _moves(dump, topic, record, dead)
                 limit = own if limit is None or (own is not None and own > limit) else limit
             T = None if one.content["T"] is None else micros(one.content["T"])
-            wrong += _time_of_entry(dump, where, T, before, limit, one)
+            wrong += _time_of_entry(dump, where, T, before, limit, one, last)
             for decision in one.decisions:
                 for output in decision["outputs"]:
                     fired += "due" in output["cause"]

@@ -89,9 +89,7 @@ def round_of(
     for one, world in worlds.items():
         done[one] = todo[one](node.logs, lambda topic, w=world: name_of(topic, w.prefix), 0, world.random)
     node.up()
-    return [
-        (one, outcome(world) if done[one] else "nothing there to damage") for one, world in worlds.items()
-    ]
+    return [(one, outcome(one, world) if done[one] else NOTHING) for one, world in worlds.items()]
 
 
 def let_run(worlds: list[World]) -> None:

@@ -131,17 +131,23 @@ def _moves(dump: Dump, topic: str, record: Record, dead: dict[tuple[str, int], s
 
 
 def _time_of_entry(
-    dump: Dump, where: str, T: int | None, before: int | None, limit: int | None, one: Judged
+    dump: Dump,
+    where: str,
+    T: int | None,
+    before: int | None,
+    limit: int | None,
+    one: Judged,
+    last: dict[str, int] | None,
 ) -> list[str]:
     if T is None:
         return []
     if before is not None and before > T:
         return [f"{where}: T goes back, from {before} to {T}"]
-    until = dump.world.get("until")
-    is_last = until is not None and micros(until) >= T and not one.content["runs"]
+    content, until = one.content, dump.world.get("until")
+    ends = until is not None and micros(until) >= T and content["positions"] == last  # of a history
     if limit is None or limit < T:
-        return [] if is_last else [f"{where}: T is {T}, and both clocks have only reached {limit}"]
-    if limit > T and not one.content["more"] and one.content["runs"] and dump.world["time"] == "clock":
+        return [] if ends else [f"{where}: T is {T}, and both clocks have only reached {limit}"]
+    if limit > T and dump.world["time"] == "clock" and content["runs"] and not content["more"]:
         return [f"{where}: T is {T}, and the ticks have reached {limit}"]
     return []
 

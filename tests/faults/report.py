@@ -96,7 +96,7 @@ def of_test(results: Results) -> dict[str, Any]:
     ran = [one for one in results if not one["not_run"]]
     faults = [fault for one in ran for fault in one["faults"]]
     times = sorted(fault["recovery_s"] for fault in faults if fault["recovery_s"] is not None)
-    exits = Counter(exit_of(said) for one in ran for said in one["exits"])
+    exits = Counter(exit_of(said) for one in ran for said in one["exits"] if "when asked to end" not in said)
     kinds: dict[str, int] = Counter(
         f"{fault['kind']}{': ' + fault['place'] if fault['place'] else ''}" for fault in faults
     )

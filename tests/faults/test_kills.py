@@ -16,7 +16,7 @@ KILLS = 10
 
 def test_after_ten_kills_at_random_moments_every_invariant_holds(broker, prefix, tmp_path: Path) -> None:
     result = Result("ten", 1, 1, "")
-    world = World(broker, tmp_path, result, rate=60, prefix=prefix)
+    world = World(broker, tmp_path, result, rate=60, platforms=16, prefix=prefix)
     try:
         random_kills(world, KILLS)
         world.finish()

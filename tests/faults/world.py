@@ -144,7 +144,7 @@ class World:
             code = worker.process.returncode
             if code != -9:
                 said = [line for line in worker.log.splitlines() if line.strip()]
-                self.result.exits.append(f"{worker.name}: exit {code}: {' '.join(said[-4:])[:600]}")
+                self.result.exits.append(f"{worker.name}: exit {code}: {(said or [''])[-1][:300]}")
             self.start(bootstrap=worker.bootstrap)
 
     def owners(self) -> list[Worker]:
@@ -246,8 +246,8 @@ class World:
         for worker in (*self.leaving, *self.workers):
             code = worker.finish()
             if code:
-                said = worker.log[-400:]
-                self.result.exits.append(f"{worker.name}: exit {code} when asked to end: {said}")
+                last = (worker.log.splitlines() or [""])[-1][:300]
+                self.result.exits.append(f"{worker.name}: exit {code} when asked to end: {last}")
         self.ended += self.leaving
 
     def dump(self, *, is_at_rest: bool) -> Dump:

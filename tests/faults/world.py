@@ -226,7 +226,7 @@ class World:
             self.start(pace=False)
         if not self.workers:
             self.start()
-        is_at_rest = bool(self.wait(self.is_done, patience_s))
+        is_at_rest = self._comes_to_rest(patience_s)
         if not is_at_rest:
             self.stuck("not everything was taken at the end")
         self._end_workers()
@@ -239,6 +239,15 @@ class World:
         result.rss_mb = max((one.rss_kb for one in (*self.workers, *self.ended)), default=0) // 1024
         result.seconds = round(time.monotonic() - self._began, 1)
         return result
+
+    def _comes_to_rest(self, patience_s: float) -> bool:
+        """Wait until all is taken, however long it takes, as long as something is taken every now and then."""
+        before = -1
+        while (left := self.unread()) != before:
+            before = left
+            if self.wait(self.is_done, patience_s):
+                return True
+        return False
 
     def _end_workers(self) -> None:
         for worker in self.workers:

@@ -12,6 +12,9 @@ from schemas.errors import OperatorError
 from streams.broker import local
 from streams.broker.jars import fetch_jars
 
+os.environ.pop("COLUMNS", None)
+"""Of the terminal, as those say who run tests side by side; commands are to think that nobody looks."""
+
 IN_CI = os.environ.get("CI", "").lower() == "true"
 settings.register_profile("nameplate", deadline=None, derandomize=IN_CI)
 """No timing is asserted; in CI the same examples are drawn every time, at other times new ones."""

@@ -84,7 +84,7 @@ class Stage:
             # In a session of its own: a Ctrl-C at the terminal is for the demo, which ends the worker.
             worker = subprocess.Popen(self._call, stdout=log, stderr=log, start_new_session=True)
             self._running.append(worker)
-            written = {"bootstrap": self.bootstrap, "pids": [one.pid for one in self._running]}
+            written = {"bootstrap": str(self.bootstrap), "pids": [one.pid for one in self._running]}
             self._workers_file.write_text(json.dumps(written), "utf-8")
 
     def _end_workers_of_before(self) -> None:

@@ -75,6 +75,10 @@ class Batch:
         """Whether it may unfold to more than was fetched; the oldest formats do not say."""
         return bool(getattr(self._batch, "compression_type", 1))
 
+    def __next__(self) -> Any:
+        """Return the next record; aiokafka asks that of a control batch for its marker."""
+        return next(self._batch)
+
     def __iter__(self) -> Iterator[Any]:
         batch, last = self._batch, -1
         try:

@@ -44,6 +44,17 @@ class Fold:
         return bool(tiny.due_at(self._state.rows, tiny.time_after(self._state.T, tick)))
 
 
+class Records(tuple[tiny.Rec, ...]):
+    """Records whose bytes nobody has to count: there are never many."""
+
+    __slots__ = ()
+    values = ()
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        return Records(found) if isinstance(place, slice) else found
+
+
 def choose(
     clocked: type[Clocked], intake: Intake, core: tiny.State, world: World
 ) -> tuple[Intake, tiny.Step | None]:
@@ -52,7 +63,9 @@ def choose(
     step = intake.step or tiny.Step(core, core)
     while True:
         real = clocked(Fold(step.state, world))
-        real._arrived = deque(Piece(topic, records[topic][start:end], end) for topic, start, end in pieces)
+        real._arrived = deque(
+            Piece(topic, Records(records[topic][start:end]), end) for topic, start, end in pieces
+        )
         if intake.asked_for >= 0:
             real.ends_are(intake.asked_for, dict(intake.ends))
         found = real.next()

@@ -91,6 +91,7 @@ def correct(seen: Seen, core: tiny.State, entry: int, writer: str) -> tuple[Seen
         _step=SimpleNamespace(head=SimpleNamespace(n=entry)),
         _writer=writer,
         partition=0,
+        performer=SimpleNamespace(patiently=lambda act: act()),
         _ports=SimpleNamespace(publish=publish),
     )
     correcting = LiveOwner._correct_statuses(live)

@@ -110,7 +110,11 @@ def with_a_lost_row(records, rows):
 
 
 def with_a_stale_row(records, rows):
-    return next((one.key, one.value) for one in records if one.value != rows[one.key])
+    # Of the row that has stood for longest: an entry behind the head pointer would set a younger one right.
+    last = {one.key: one.offset for one in records}
+    stale = [one for one in records if one.value != rows[one.key]]
+    one = min(stale, key=lambda one: last[one.key])
+    return one.key, one.value
 
 
 def with_an_alien_row(records, rows):

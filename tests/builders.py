@@ -184,16 +184,16 @@ class Stream:
     def raw(
         self, topic: str, value: bytes | None, key: str | None = None, *, appended: int | None = None
     ) -> None:
-        """Add any bytes; `appended` is the broker's instant, None where it has stamped nothing."""
+        """Add any bytes; `appended` is the broker's instant of a tick."""
         offset = next(self._offsets[topic])
         stamp = (-1, 0) if appended is None else (appended // 1000, 1)
         self.records.append((topic, Raw(offset, key.encode() if key is not None else None, value, *stamp)))
 
-    def add(self, *records: FollowerCountChanged | Fact, appended: int | None = None) -> None:
-        """Add counts and facts; `appended` as for `raw`."""
+    def add(self, *records: FollowerCountChanged | Fact) -> None:
+        """Add counts and facts."""
         for record in records:
             topic = topics.COUNTS if isinstance(record, FollowerCountChanged) else topics.FACTS
-            self.raw(topic, canonical(record.as_value()), record.key, appended=appended)
+            self.raw(topic, canonical(record.as_value()), record.key)
 
     def tick(self, at: int) -> None:
         """Add a tick that was written and appended at one instant."""

@@ -60,8 +60,7 @@ def read(
         return {}, code, 0
     own = at(value["at"] if line["topic"] == "clock" else value.get("observed_at") or value["occurred_at"])
     if line["topic"] != "clock":
-        appended = line.get("timestamp", 0) * 1000 if line.get("timestamp_type") == 1 else 0
-        if T is not None and own > max(T, appended) + DAY:
+        if T is not None and own > T + DAY:
             return {}, "out-of-range", 0
         if value["platform"] not in platforms:
             return {}, "unknown-platform", 0

@@ -341,17 +341,8 @@ class Fold:
             return decode(topic, record.key, record.value, ())
         if self.book is None or self._is_before_time:
             return None
-        latest = FOREVER if self.time == "records" else self._now_of(record) + DAY
+        latest = FOREVER if self.time == "records" else self.T + DAY
         return decode(topic, record.key, record.value, self.book.policies, latest)
-
-    def _now_of(self, record: Any) -> int:
-        """Return the instant that a record's own must not be far ahead of.
-
-        That is T, or when the broker took it: what was sent during a long outage is read before a tick that
-        would decide something, while T still stands where the outage began.
-        """
-        is_stamped = record.timestamp_type == LOG_APPEND_TIME
-        return max(self.T, record.timestamp * 1000) if is_stamped else self.T
 
     def _refuse(self, topic: str, record: Any, code: str) -> None:
         """Journal a dead letter: never the payload."""

@@ -120,17 +120,6 @@ def test_only_by_the_clock_an_instant_can_be_too_far_ahead():
         assert codes == ["out-of-range"] * (2 * letters)
 
 
-def test_what_was_sent_during_an_outage_is_not_too_far_ahead_of_when_the_broker_took_it():
-    stream = begun("clock")  # T stands at the first day from here on
-    stream.add(count_of(at=day(5)), appended=day(4))
-    stream.add(count_of(at=day(5) + 1), appended=day(4))
-    stream.add(count_of(at=day(6)))
-    stream.add(count_of(at=day(1), account_id="acc-b"), appended=day(-3))
-    partition = Partition("clock").take(stream.records).cut()
-    letters = [one["dead"] for one in partition.read if "dead" in one]
-    assert [(one["code"], one["offset"]) for one in letters] == [("out-of-range", 1), ("out-of-range", 2)]
-
-
 def test_before_the_first_book_counts_and_facts_decide_nothing_and_move_no_time():
     stream = Stream()
     stream.add(count_of(at=day(5)), profile_said(day(6)))

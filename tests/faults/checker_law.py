@@ -122,7 +122,7 @@ def line_of(topic: str, record: Record) -> tuple[dict[str, Any], str | None]:
     if twice:
         return {}, "duplicate-key"
     key = None if record.key is None else record.key.decode("utf-8", "replace")
-    line = {"topic": topic, "value": value, "timestamp": record.timestamp, "timestamp_type": record.kind}
+    line = {"topic": topic, "value": value}
     return line if topic == "clock" else {**line, "key": key}, None
 
 

@@ -103,7 +103,7 @@ class Checked:
             elif topic == topics.BOOKS:
                 law.adopt(self.books[_parsed(record.value)["hash"]])
             elif law.T is not None and law.book is not None:
-                law.take(topic, record)
+                law.take(topic, offset, record.key, record.value)
             else:
                 raise self.fail("I11 contiguous", f"{topic}[{offset}] is taken before any book and any time")
             self.T_at[topic, offset] = law.T

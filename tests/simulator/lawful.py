@@ -91,20 +91,21 @@ class Partition:
             self._go_to_now(one)
             one.adopt(book)
 
-    def take(self, topic: str, record: Any) -> None:
-        """Take a count or a fact as the broker has it."""
+    def take(self, topic: str, offset: int, key: bytes | None, value: bytes | None) -> None:
+        """Take a count or a fact."""
         assert self.book is not None
-        said, code = _parsed(record.value)
+        parsed, code = _parsed(value)
         if not code:
-            line = {"topic": topic, "value": said, "key": (record.key or b"").decode()}
-            line |= {"timestamp": record.timestamp, "timestamp_type": record.timestamp_type}
-            said, code, _ = read(line, self.book, self.T)
+            line = {"topic": topic, "value": parsed, "key": (key or b"").decode()}
+            record, code, _ = read(line, self.book, self.T)
         if code:
-            self.dead.append((topic, record.offset, code))
+            self.dead.append((topic, offset, code))
             return
-        one = self.worlds.setdefault((said["platform"], said["account_id"]), Lawful(self.book, clock=True))
+        one = self.worlds.setdefault(
+            (record["platform"], record["account_id"]), Lawful(self.book, clock=True)
+        )
         self._go_to_now(one)
-        one.take(said)
+        one.take(record)
 
     def finish(self) -> None:
         for one in self.worlds.values():

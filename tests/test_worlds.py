@@ -5,7 +5,6 @@
 
 import json
 import os
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from oracle import expected
 from oracle_book import load
+from oracle_outputs import differences, in_oracle_words, is_same
 from worlds import World, world
 
 from streams.policies.load import load_book
@@ -25,56 +25,11 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 WORLDS = int(os.environ.get("NAMEPLATE_WORLDS", "500" if IN_CI else "60"))
 FROM = int(os.environ.get("NAMEPLATE_WORLD_FROM", "0"))
 TOPICS = ("disclosure-required", "grace-periods", "restrictions")
-Records = dict[tuple[str, str, str], list[dict[str, Any]]]
 
 
 def records_of(out: Path, name: str) -> list[dict[str, Any]]:
     file = out / f"{name}.jsonl"
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
-
-
-def by_account(records: list[dict[str, Any]]) -> Records:
-    """Per topic and account, in order; a resume that ends in the same decision is passed over."""
-    groups: Records = defaultdict(list)
-    for record in records:
-        group = groups[record["topic"], record["platform"], record["account_id"]]
-        before = [group[-1][name] for name in ("type", "decided_at")] if group else []
-        if record["type"] == "grace-ended" and before == ["grace-resumed", record["decided_at"]]:
-            group.pop()
-        group.append(record)
-    return groups
-
-
-def given(out: Path) -> list[dict[str, Any]]:
-    """What the program put out, in the words of the oracle."""
-    records = [{**record, "topic": topic} for topic in TOPICS for record in records_of(out, topic)]
-    numbers: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    for record in records:
-        seen = numbers[record["platform"], record["account_id"]]
-        if record["type"] == "disclosure-required":
-            seen.setdefault(record["obligation_id"], len(seen) + 1)
-        record["obligation"] = seen.get(record["obligation_id"], 0)
-        named = [reason for reason in record["reasons"] if reason["code"] == "suspected-purge"]
-        record["purge"] = sorted(
-            {value for reason in named for value in reason.values() if type(value) is int}
-        )
-    return records
-
-
-def is_same(wanted: dict[str, Any], got: dict[str, Any]) -> bool:
-    for name, value in wanted.items():
-        other = got.get(name)
-        if name in ("measures", "untouched"):
-            alike = sorted(value) == sorted(other or [])
-        elif name == "purge":
-            alike = set(value) <= set(other or []) and bool(value) == bool(other)
-        elif name == "why":
-            alike = other in value.split("|")
-        else:
-            alike = value == other and type(value) is type(other)
-        if not alike:
-            return False
-    return True
 
 
 def first_difference(one: World, directory: Path) -> str:
@@ -84,20 +39,13 @@ def first_difference(one: World, directory: Path) -> str:
     lines = [json.loads(line, parse_float=Decimal) for line in file.read_text("utf-8").splitlines()]
     judged = expected(load(book_dir), lines, one.until)
     replay([file], load_book(book_dir), until=parse_until(one.until), partitions=one.partitions, out=out)
-    wanted, got = by_account(judged.outputs), by_account(given(out))
+    told = [{**record, "topic": topic} for topic in TOPICS for record in records_of(out, topic)]
     found = []
-    for place in sorted(wanted.keys() | got.keys()):
-        ours, theirs = wanted[place], got[place]
-        for n in range(max(len(ours), len(theirs))):
-            left, right = ours[n : n + 1], theirs[n : n + 1]
-            if not (left and right and is_same(left[0], right[0])):
-                shown = left[0].keys() if left else {*right[0]} - {"id", "book", "seq", "partition"}
-                short = {name: right[0].get(name) for name in shown} if right else "nothing"
-                when = min(record["decided_at"] for record in (*left, *right))
-                found.append(
-                    (when, f"{place} #{n + 1}\n  oracle  {left[0] if left else 'nothing'}\n  program {short}")
-                )
-                break
+    for place, left, right in differences(judged.outputs, in_oracle_words(told)):
+        shown = left[0].keys() if left else {*right[0]} - {"id", "book", "seq", "partition"}
+        short = {name: right[0].get(name) for name in shown} if right else "nothing"
+        when = min(record["decided_at"] for record in (*left, *right))
+        found.append((when, f"{place}\n  oracle  {left[0] if left else 'nothing'}\n  program {short}"))
     dead = [letter["code"] for letter in records_of(out, "dead-letters")]
     if sorted(dead) != sorted(judged.dead):
         found.append(("~", f"dead letters\n  oracle  {judged.dead}\n  program {dead}"))

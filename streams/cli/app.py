@@ -125,6 +125,10 @@ JournalOf = Annotated[
         help="Read the journal from a broker instead.",
     ),
 ]
+Group = Annotated[
+    str,
+    typer.Option(envvar="NAMEPLATE_GROUP", metavar="NAME", help="Workers of one group share the work."),
+]
 Prefix = Annotated[
     str,
     typer.Option(

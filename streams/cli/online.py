@@ -20,6 +20,7 @@ from streams.cli.app import (
     Data,
     Files,
     Format,
+    Group,
     Insecure,
     Prefix,
     Until,
@@ -65,10 +66,7 @@ def worker(
     client_config: ClientConfig = None,
     insecure: Insecure = False,
     prefix: Prefix = DEFAULT_PREFIX,
-    group: Annotated[
-        str,
-        typer.Option(envvar="NAMEPLATE_GROUP", metavar="NAME", help="Workers of one group share the work."),
-    ] = "nameplate",
+    group: Group = "nameplate",
     time: Annotated[
         Literal["wall", "records"],
         typer.Option(help="What moves the time: ticks, or the records of a whole history."),

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.topics import DEFAULT_PREFIX
-from streams.cli.app import LOCAL, Bootstrap, ClientConfig, Format, Insecure, Prefix, listed, reach, topics
+from streams.cli.app import (
+    LOCAL,
+    Bootstrap,
+    ClientConfig,
+    Format,
+    Group,
+    Insecure,
+    Prefix,
+    listed,
+    reach,
+    topics,
+)
 
 if TYPE_CHECKING:
     from streams.live.acls import Acl, Change
@@ -23,10 +34,6 @@ Grants = Annotated[
         metavar="ROLE=User:NAME",
         help="admin, policy, worker, producer, consumer or auditor. May be said again.",
     ),
-]
-Group = Annotated[
-    str,
-    typer.Option(envvar="NAMEPLATE_GROUP", metavar="NAME", help="That of the workers, behind the prefix."),
 ]
 ConsumerGroup = Annotated[str, typer.Option(metavar="NAME", help="That of those who consume the outputs.")]
 

@@ -7,7 +7,7 @@ from it is not.
 
 import json
 import re
-from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from oracle import World
 from oracle_book import Policy, load
 from oracle_inputs import read
+from oracle_outputs import differences, in_oracle_words
 
 from .checker_dump import Dump, Record
 from .checker_inputs import dead_places, micros, taken
@@ -46,7 +47,7 @@ def told_as_expected(dump: Dump, journal: Journal, counts: dict[str, int]) -> li
             for topic, offset in sorted(dead.keys() | found.keys())
             if dead.get((topic, offset)) != found.get((topic, offset))
         ]
-        wrong += [f"partition {partition}: {one}" for one in differences(expected, given(records))]
+        wrong += [f"partition {partition}: {one}" for one in told_otherwise(expected, given(records))]
     return wrong
 
 
@@ -146,59 +147,12 @@ def _refuse(name: str) -> None:
 
 def given(records: list[Judged]) -> list[dict[str, Any]]:
     """Return what the accepted entries say, in the words of the oracle."""
-    numbers: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    found = []
-    for decision in accepted_decisions(records):
-        for output in decision["outputs"]:
-            seen = numbers[output["platform"], output["account_id"]]
-            if output["type"] == "disclosure-required":
-                seen.setdefault(output["obligation_id"], len(seen) + 1)
-            named = [reason for reason in output["reasons"] if reason["code"] == "suspected-purge"]
-            purge = sorted({value for reason in named for value in reason.values() if type(value) is int})
-            number = seen.get(output["obligation_id"], 0)
-            found.append({**output, "topic": topic_of(output), "obligation": number, "purge": purge})
-    return found
+    outputs = [output for decision in accepted_decisions(records) for output in decision["outputs"]]
+    return in_oracle_words({**output, "topic": topic_of(output)} for output in outputs)
 
 
-def differences(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[str]:
-    """Return the first difference of each account and topic."""
-    wanted, got = by_account(expected), by_account(found)
-    wrong = []
-    for place in sorted(wanted.keys() | got.keys()):
-        ours, theirs = wanted.get(place, []), got.get(place, [])
-        for number in range(max(len(ours), len(theirs))):
-            left, right = ours[number : number + 1], theirs[number : number + 1]
-            if not (left and right and is_same(left[0], right[0])):
-                said = {name: right[0].get(name) for name in (left or right)[0]} if right else "nothing"
-                wrong.append(f"{place} #{number + 1}: expected {left[0] if left else 'nothing'}, told {said}")
-                break
-    return wrong
-
-
-def by_account(outputs: list[dict[str, Any]]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    """Return outputs by topic and account; a clock that resumes and ends in one decision only ends."""
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
-    for output in outputs:
-        group = groups[output["topic"], output["platform"], output["account_id"]]
-        last = (group[-1]["type"], group[-1]["decided_at"]) if group else None
-        if output["type"] == "grace-ended" and last == ("grace-resumed", output["decided_at"]):
-            group.pop()
-        group.append(output)
-    return groups
-
-
-def is_same(wanted: dict[str, Any], got: dict[str, Any]) -> bool:
-    """Whether an output is what the oracle expects; where the contract has two readings, it names both."""
-    for name, value in wanted.items():
-        other = got.get(name)
-        if name in ("measures", "untouched"):
-            alike = sorted(value) == sorted(other or [])
-        elif name == "purge":
-            alike = set(value) <= set(other or []) and bool(value) == bool(other)
-        elif name == "why":
-            alike = other in value.split("|")
-        else:
-            alike = value == other and type(value) is type(other)
-        if not alike:
-            return False
-    return True
+def told_otherwise(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the first difference of each account and topic."""
+    for place, left, right in differences(expected, found):
+        said = {name: right[0].get(name) for name in (left or right)[0]} if right else "nothing"
+        yield f"{place}: expected {left[0] if left else 'nothing'}, told {said}"

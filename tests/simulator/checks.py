@@ -6,13 +6,13 @@ row; the law itself is the oracle's.
 
 import json
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from oracle_inputs import at
-from test_worlds import by_account, is_same
+from oracle_outputs import differences, in_oracle_words, is_same
 
 from schemas import topics
 from schemas.account import pack, row_of_json
@@ -195,29 +195,11 @@ class Checked:
 
     def check_law(self, outputs: dict[str, list[tuple[bytes, int]]]) -> None:
         """The outputs are the oracle's."""
-        numbers: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-        records = []
-        for topic in topics.OUTPUTS:
-            for value, _ in outputs[topic]:
-                record = {**_parsed(value), "topic": topic}
-                seen = numbers[record["platform"], record["account_id"]]
-                if record["type"] == "disclosure-required":
-                    seen.setdefault(record["obligation_id"], len(seen) + 1)
-                record["obligation"] = seen.get(record["obligation_id"], 0)
-                named = [reason for reason in record["reasons"] if reason["code"] == "suspected-purge"]
-                record["purge"] = sorted(
-                    {one for reason in named for one in reason.values() if type(one) is int}
-                )
-                records.append(record)
-        got = by_account(records)
-        wanted = by_account([output for group in self.law.outputs.values() for output in group])
-        for place in sorted(wanted.keys() | got.keys()):
-            ours, theirs = wanted[place], got[place]
-            for n in range(max(len(ours), len(theirs))):
-                left, right = ours[n : n + 1], theirs[n : n + 1]
-                if not (left and right and is_same(left[0], right[0])):
-                    shown = {name: right[0].get(name) for name in left[0]} if left and right else right
-                    raise self.fail("I1 the law", f"{place} #{n + 1}\n  oracle  {left}\n  program {shown}")
+        told = [{**_parsed(value), "topic": topic} for topic in topics.OUTPUTS for value, _ in outputs[topic]]
+        expected = [output for group in self.law.outputs.values() for output in group]
+        for place, left, right in differences(expected, in_oracle_words(told)):
+            shown = {name: right[0].get(name) for name in left[0]} if left and right else right
+            raise self.fail("I1 the law", f"{place}\n  oracle  {left}\n  program {shown}")
 
     def check_duties(self, outputs: dict[str, list[tuple[bytes, int]]]) -> None:
         """At most one duty of an account is open; none is restricted twice, or without a notice."""

@@ -180,6 +180,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     self.app.tables.recovery.apply(tp, run)
                 elif self.flow_active and not self.should_stop and self.gates.open.get(tp) is run.gate:
                     # Of whatever generation, too, as long as its gate is open: a hole would stop the worker.
+                    # Faust drops what ends before the highest offset it has read, and a gate may be opened
+                    # further back: then every run would be dropped, and mended, until it is as long as it was.
+                    self._read_offset[tp] = None
                     yield tp, _message(run, tp, self.app.consumer_generation_id)
         except (TransportError, InvariantBroken) as error:
             await self.app.halt(error)

@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypedDict
-
-import msgspec
 
 from schemas import topics
 from schemas.account import pack, row_of_json
@@ -31,13 +28,14 @@ def draft_of(fold: Fold, work: Work, *, writer: str | None = None) -> Draft:
     Args:
         fold: Whose work it is.
         work: What it took and decided.
-        writer: The nonce of a worker: then records get their headers, and the group is told the positions.
-            None for files, which have neither.
+        writer: The nonce of a worker: then statuses name it, and the group is told the positions.
+            None for files.
     """
     entry = fold.next_entry - 1  # the fold is past this work
-    publish: dict[str, tuple[Record, ...]] = {}
-    for topic, records in work.publish.items():
-        publish[topic] = tuple((key, value, _headers(topic, value, writer, entry)) for key, value in records)
+    publish: dict[str, tuple[Record, ...]] = dict(work.publish)
+    if writer is not None and topics.STATUS in publish:
+        headers = status_headers(writer, entry)
+        publish[topics.STATUS] = tuple([(key, value, headers) for key, value, _ in publish[topics.STATUS]])
     return Draft(
         partition=fold.partition,
         time=fold.time,
@@ -84,28 +82,6 @@ def follows_from(
             status = status_of(key, policy, row, parse(decision["T"]), entry)
             publish.setdefault(topics.STATUS, []).append((*status, status_headers(writer, entry)))
     return tuple(rows), {topic: tuple(records) for topic, records in publish.items()}
-
-
-class _HeaderFields(TypedDict):
-    """What the headers of an output are made of; the rest of it is skipped."""
-
-    id: str
-    type: str
-    platform: str
-    account_id: str
-    partition: int
-    decided_at: str
-
-
-_header_fields = msgspec.json.Decoder(_HeaderFields)
-
-
-def _headers(topic: str, value: bytes | None, writer: str | None, entry: int) -> Headers:
-    if writer is None:
-        return ()
-    if topic in topics.OUTPUTS and value is not None:
-        return headers_of(_header_fields.decode(value))
-    return status_headers(writer, entry) if topic == topics.STATUS else ()
 
 
 def status_headers(writer: str, entry: int) -> Headers:

@@ -129,7 +129,7 @@ class Partition:
         self._outputs.write(topics.JOURNAL, self._chain.append(draft))
         apply_rows(self.rows, work.rows)
         for topic, records in work.publish.items():
-            for record_key, value in records:
+            for record_key, value, _ in records:
                 if value is None:
                     value = canonical({"key": (record_key or b"").decode(), "value": None})  # noqa: PLW2901
                 self._outputs.write(topic, value)

@@ -31,7 +31,8 @@ from schemas.wire import Raw, canonical, decode, sha256_hex
 from streams import cli
 from streams.core.fold import Fold
 from streams.journaling import Chain, draft_of
-from streams.live.counts import BOOK_ADOPTED, BOUNDS_S, SILENT, Counts
+from streams.core.decider import BOOK_ADOPTED, SILENT
+from streams.live.counts import BOUNDS_S, Counts
 from streams.live.fetched import Record
 from streams.live.metrics import Numbers
 from streams.live.standing import Standing

@@ -59,9 +59,9 @@ class Agenda:
         self._bounds = bounds[bisect_right(bounds, after, key=lambda bound: bound[0]) :]
         self._planned = {}
         for key, row in rows:
-            platform, _, account_id = key.decode().partition(":")
+            platform, _, account_id = place = key.decode().partition(":")
             unseen = cursor is not None and (platform, account_id) > (cursor.platform, cursor.account_id)
-            self._plan(key, next_due(book.policies.get(platform), row, after - unseen))
+            self._plan(key, place, next_due(book.policies.get(platform), row, after - unseen))
             yield
         self._heap = list(self._planned.values())
         if cursor is not None:
@@ -72,16 +72,13 @@ class Agenda:
 
     def plan(self, book: PolicyBook, key: bytes, row: Row | None, after: int) -> None:
         """Plan the next due of one row that was changed."""
-        due = None
-        if row is not None:
-            platform = key.partition(b":")[0].decode()
-            due = next_due(book.policies.get(platform), row, after)
+        place = key.decode().partition(":")
+        due = next_due(book.policies.get(place[0]), row, after) if row is not None else None
         planned = self._planned.get(key)
-        self._plan(key, due)
-        now = self._planned.get(key)
+        now = self._plan(key, place, due)
         if now is not None and now != planned:
             heappush(self._heap, now)
-            self._look()
+            self.next_at = min(self.next_at, now.due)
 
     def pop(self, until: int) -> Due | None:
         """Take the next due at or before an instant, None where there is none."""
@@ -101,13 +98,14 @@ class Agenda:
                 return due
         return None
 
-    def _plan(self, key: bytes, due: tuple[int, int] | None) -> None:
+    def _plan(self, key: bytes, place: tuple[str, str, str], due: tuple[int, int] | None) -> Due | None:
         if due is None:
             self._planned.pop(key, None)
-            return
-        platform, _, account_id = key.decode().partition(":")
+            return None
+        platform, _, account_id = place
         platform = self._platforms.setdefault(platform, platform)  # one text for all dues, not one for each
-        self._planned[key] = Due(due[0], platform, account_id, due[1])
+        planned = self._planned[key] = Due(due[0], platform, account_id, due[1])
+        return planned
 
     def _spread(self, bounds: list[tuple[int, str, int]]) -> list[Due]:
         accounts: dict[str, list[str]] = {platform: [] for _, platform, _ in bounds}

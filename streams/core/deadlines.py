@@ -1,6 +1,6 @@
 """When something falls due: grace arithmetic, reminders, and the dues of a row in their order."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from schemas.account import Obligation, Row
@@ -12,9 +12,7 @@ Kind = Literal["reminder", "deadline", "waiver-end", "phase-end", "phase-begin",
 KINDS: tuple[Kind, ...] = ("reminder", "deadline", "waiver-end", "phase-end", "phase-begin", "dwell-end")
 """In the order in which they are decided at one instant for one account."""
 
-PHASE_END = KINDS.index("phase-end")
-PHASE_BEGIN = KINDS.index("phase-begin")
-DWELL_END = KINDS.index("dwell-end")
+REMINDER, DEADLINE, WAIVER_END, PHASE_END, PHASE_BEGIN, DWELL_END = range(len(KINDS))
 
 
 class Due(NamedTuple):
@@ -51,29 +49,31 @@ def reminders_of(grace: Grace | None, deadline_at: int, since: int) -> tuple[tup
 
     None (a new book has no such phase any more) plans none.
     """
-    days_before = set(grace.reminders_days_before) if grace is not None else set()
-    planned = ((deadline_at - days * DAY, days) for days in sorted(days_before, reverse=True))
-    return tuple((at, days) for at, days in planned if at > since)
+    if grace is None:
+        return ()
+    days_before = sorted(set(grace.reminders_days_before), reverse=True)
+    planned = [(deadline_at - days * DAY, days) for days in days_before]
+    return tuple([reminder for reminder in planned if reminder[0] > since])
 
 
-def _of_obligation(obligation: Obligation) -> Iterator[tuple[int, int]]:
+def _of_obligation(obligation: Obligation) -> list[tuple[int, int]]:
     if obligation.stage != "grace":
-        return
-    if obligation.reminders:
-        yield obligation.reminders[0][0], KINDS.index("reminder")
-    yield obligation.deadline_at, KINDS.index("deadline")
+        return []
+    deadline = (obligation.deadline_at, DEADLINE)
+    return [(obligation.reminders[0][0], REMINDER), deadline] if obligation.reminders else [deadline]
 
 
-def dues_of(policy: Policy | None, row: Row) -> Iterator[tuple[int, int]]:
-    """Yield (instant, rank) of what is due of a row by itself; phases begin and end for all rows at once."""
+def dues_of(policy: Policy | None, row: Row) -> list[tuple[int, int]]:
+    """Return (instant, rank) of what is due of a row by itself; phases begin and end for all rows at once."""
+    found: list[tuple[int, int]] = []
     if row.obligation is not None:
-        yield from _of_obligation(row.obligation)
+        found = _of_obligation(row.obligation)
     elif policy is not None and policy.confirm.dwell_days:
-        for phase in policy.phases:
-            if phase.reached(row.followers):
-                yield dwell_end(policy, row, phase), DWELL_END
+        reached = [phase for phase in policy.phases if phase.reached(row.followers)]
+        found = [(dwell_end(policy, row, phase), DWELL_END) for phase in reached]
     if row.waived_until is not None:
-        yield row.waived_until, KINDS.index("waiver-end")
+        found.append((row.waived_until, WAIVER_END))
+    return found
 
 
 def next_due(policy: Policy | None, row: Row, looked_at: int) -> tuple[int, int] | None:
@@ -83,8 +83,9 @@ def next_due(policy: Policy | None, row: Row, looked_at: int) -> tuple[int, int]
     of a dwell is not kept: it is still to come only if it lies strictly after `looked_at`, the
     instant up to which everything was looked at.
     """
-    due = (due for due in dues_of(policy, row) if due[1] != DWELL_END or due[0] > looked_at)
-    return min(due, default=None)
+    return min(
+        [due for due in dues_of(policy, row) if due[1] != DWELL_END or due[0] > looked_at], default=None
+    )
 
 
 def phase_bounds(policies: Iterable[Policy]) -> list[tuple[int, str, int]]:

@@ -165,11 +165,13 @@ def _why_not_taken(policy: Policy, row: Row | None, count: FollowerCountChanged,
 
 def _sides(policy: Policy, row: Row, count: FollowerCountChanged) -> tuple[tuple[int, str, int], ...]:
     """Return since when the counts taken have reached each threshold, this count included."""
-    sides = set()
+    sides = []
     for phase in policy.phases:
         if phase.reached(count.followers):
             since = reached_since(row, phase) if phase.reached(row.followers) else count.observed_at
-            sides.add((phase.threshold, phase.op, since))
+            side = (phase.threshold, phase.op, since)
+            if side not in sides:
+                sides.append(side)
     return tuple(sorted(sides))
 
 

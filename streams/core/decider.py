@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from schemas import topics
 from schemas.account import Row, pack, row_hash, unpack
 from schemas.errors import InvariantBroken
+from schemas.inputs import FollowerCountChanged
 from schemas.instant import FOREVER, parse, text
 from schemas.journal import Cursor
 from schemas.outputs import check_shared, time_text
@@ -29,6 +30,10 @@ Cause = dict[str, Any]
 BEFORE_TIME = -FOREVER
 """T before anything has moved it."""
 ROOT_MODULUS = 1 << 256
+
+SILENT = "silent"
+"""Stands for the type of a decision that changes a row and tells nobody: a daily sample, a fact that is noted."""
+BOOK_ADOPTED = "book-adopted"
 
 
 class View(Protocol):
@@ -73,6 +78,12 @@ class Decider:
         self.decisions: list[bytes] = []
         self.bytes = 0
         """Size of the decisions."""
+        self.taken = 0
+        """Counts that decided something."""
+        self.said: list[str] = []
+        """The types of what was said; `SILENT` or `BOOK_ADOPTED` of a decision that says nothing."""
+        self.dead: list[tuple[str, str]] = []
+        """(topic, code) of the dead letters."""
         self.rows: dict[bytes, bytes | None] = {}
         self.publish: dict[str, list[Published]] = {}
         self._statuses: list[tuple[str, Row | None, int, PolicyBook]] = []
@@ -115,11 +126,11 @@ class Decider:
     def statuses(self, entry: int) -> list[Published]:
         """Return the `account-status` records of what was decided, naming the entry that holds it."""
         return [
-            status_of(key, book.policies.get(key.partition(":")[0]), row, at, entry)
+            (*status_of(key, book.policies.get(key.partition(":")[0]), row, at, entry), ())
             for key, row, at, book in self._statuses
         ]
 
-    def status_now(self, key: bytes, entry: int) -> Published:
+    def status_now(self, key: bytes, entry: int) -> tuple[bytes, bytes | None]:
         """Return the `account-status` record of an account as its row is now."""
         packed = self._get(key)
         platform = place_of(key)[0]
@@ -132,6 +143,11 @@ class Decider:
         return [key for key, _ in self._items()]
 
     # What is decided -----------------------------------------------------------------------------
+
+    @property
+    def is_due(self) -> bool:
+        """Whether something is due at T: an entry leaves nothing of it undone."""
+        return self.agenda.next_at <= self.T
 
     def advance(self, to: int, topic: str | None, offset: int | None) -> Iterator[Cursor]:
         """Decide what is due up to an instant, in its order, and move T there.
@@ -164,6 +180,7 @@ class Decider:
             cause: The record that brought it: topic, offset and hash.
         """
         self.use(book)
+        self.said.append(BOOK_ADOPTED)
         self.note(
             None, {**cause, "tables": raw(canonical(book.tables))}, [reason("book-adopted", book=book.hash)]
         )
@@ -213,9 +230,13 @@ class Decider:
             check_shared(common)
         outputs = []
         for saying in decision.said:
-            topic, value = self.sealer.seal(saying, common)
-            self.publish.setdefault(topic, []).append((key, value))
+            topic, value, headers = self.sealer.seal(saying, common, key)
+            self.publish.setdefault(topic, []).append((key, value, headers))
+            self.said.append(saying.type)
             outputs.append(raw(value))
+        if not outputs:
+            self.said.append(SILENT)
+        self.taken += isinstance(record, FollowerCountChanged)
         self.note(
             key_text,
             cause,
@@ -259,8 +280,9 @@ class Decider:
             "before": before,
             "reasons": reasons,
             "outputs": outputs,
+            **extra,
         }
-        encoded = assembled({**decision, **extra})
+        encoded = assembled(decision)
         self.decisions.append(encoded)
         self.bytes += len(encoded)
 

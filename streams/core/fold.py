@@ -26,7 +26,7 @@ from schemas.outputs import time_text
 from schemas.policy import PolicyBook, book_from_tables
 from schemas.reasons import reason
 from schemas.records import Records
-from schemas.wire import canonical, dead_letter, decode
+from schemas.wire import assembled, canonical, dead_letter, decode
 from streams.core.band import AWAKE
 from streams.core.chunks import NO_CHUNK, Chunk, chunk_at
 from streams.core.decider import BEFORE_TIME, Decider, Time, View
@@ -53,6 +53,18 @@ class Work(NamedTuple):
     rows: tuple[tuple[bytes, bytes | None], ...]
     publish: dict[str, tuple[Published, ...]]
     book_bytes: int
+    tally: "Tally"
+
+
+class Tally(NamedTuple):
+    """What is counted of a Work."""
+
+    taken: int
+    """Counts that decided something."""
+    said: tuple[str, ...]
+    """The types of what was said; a word in place of it for a decision that says nothing."""
+    dead: tuple[tuple[str, str], ...]
+    """(topic, code) of the dead letters."""
 
 
 class Fold:
@@ -247,6 +259,7 @@ class Fold:
             tuple(decider.rows.items()),
             publish,
             self._book_bytes,
+            Tally(decider.taken, tuple(decider.said), tuple(decider.dead)),
         )
         self.next_entry += 1
         self._runs = []
@@ -263,7 +276,7 @@ class Fold:
             return index
         if decider.book is None or self._is_before_time:
             return len(records)
-        if decider.agenda.next_at <= decider.T:
+        if decider.is_due:
             return index
         while index < len(records):
             if not (self._chunk.of is records and self._chunk.start <= index < self._chunk.end):
@@ -303,27 +316,27 @@ class Fold:
 
     def _decide_record(self, topic: str, records: Records, index: int) -> Iterator[Cursor]:
         """Decide one record whole; yield after each of its decisions how far it came."""
-        record = records[index]
-        decider, offset = self.decider, record.offset
-        if self._adopted_upto is None:
+        decider, offset = self.decider, records.offsets[index]
+        if decider.is_due and self._adopted_upto is None:
             yield from decider.advance(decider.T, topic, offset)
         try:
-            value = self._read_before(records, index) or self._decode(topic, record)
+            value = self._read_before(records, index) or self._decode(topic, records[index])
         except InputError as error:
-            self._refuse(topic, record, error.code)
+            self._refuse(topic, records[index], error.code)
             return
         if isinstance(value, PolicyBookPublished):
-            yield from self._adopt(record, value)
+            yield from self._adopt(records[index], value)
         elif isinstance(value, ClockTicked):
-            yield from decider.advance(_time_of_tick(record), topic, offset)
+            yield from decider.advance(_time_of_tick(records[index]), topic, offset)
         elif value is not None:
             if self.time == "records":
                 yield from decider.advance(value.at, topic, offset)
-            cause = {"topic": topic, "offset": offset, "value": raw(canonical(value.as_value()))}
-            decider.decide(value.key, value, cause)
+            encoded = assembled(value.as_value()) if topic == topics.COUNTS else canonical(value.as_value())
+            decider.decide(value.key, value, {"topic": topic, "offset": offset, "value": raw(encoded)})
         # What a decision has planned for this very T (a deadline without least days) is due, too: an entry
         # leaves nothing undone. Taken up again after it, the record itself is a repetition and decides nothing.
-        yield from decider.advance(decider.T, topic, offset)
+        if decider.is_due:
+            yield from decider.advance(decider.T, topic, offset)
 
     def _read_before(self, records: Records, index: int) -> FollowerCountChanged | None:
         """Return the count that a record says, None where it was not read with its chunk, or only in part."""
@@ -348,7 +361,8 @@ class Fold:
         """Journal a dead letter: never the payload."""
         at = None if self.T == BEFORE_TIME else self.T
         letter = dead_letter(topic, self.partition, record.offset, record.value, code=code, at=at)
-        self.decider.publish.setdefault(topics.DEAD_LETTERS, []).append((None, canonical(letter)))
+        self.decider.publish.setdefault(topics.DEAD_LETTERS, []).append((None, canonical(letter), ()))
+        self.decider.dead.append((topic, code))
         because = [reason("unreadable", dead_letter=code)]
         self.decider.note(None, {"topic": topic, "offset": record.offset}, because, dead=letter)
 

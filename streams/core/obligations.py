@@ -77,7 +77,9 @@ class Case:
 
     def because(self, *reasons: Reason) -> tuple[Reason, ...]:
         """Note reasons of the decision and return them, to be said with an output."""
-        self.reasons.extend(given for given in reasons if given not in self.reasons)
+        for given in reasons:
+            if given not in self.reasons:
+                self.reasons.append(given)
         return reasons
 
     def set(self, **changes: Any) -> None:

@@ -13,7 +13,7 @@ KEPT_DAYS = 31
 def with_count(days: Days, observed_at: int, followers: int) -> Days:
     """Return the days with one more count in them. Counts come in the order of their instants."""
     day = observed_at // DAY
-    kept = tuple(entry for entry in days if day - KEPT_DAYS < entry[0] < day)
+    kept = [entry for entry in days if day - KEPT_DAYS < entry[0] < day]
     today = days[-1][1] if days and days[-1][0] == day else 0
     return (*kept, (day, max(today, followers)))
 

@@ -110,11 +110,13 @@ def named_phase(policy: Policy, row: Row, effective_at: int, at: int) -> Phase |
     """
     if row.displayed or row.waived or profile_of(row).status != "active":
         return None
-    found = None
-    for phase in covering(policy, row, effective_at, at):
-        if phase.reached(row.followers) and has_dwelt(policy, row, phase, effective_at):
-            found = phase
-    return found
+    if not policy.enabled:
+        return None
+    for phase in reversed(policy.phases):
+        stands = phase.reached(row.followers) and phase.in_force(effective_at) and phase.in_force(at)
+        if stands and has_dwelt(policy, row, phase, effective_at) and covers(policy, phase, row):
+            return phase
+    return None
 
 
 def is_confirming(policy: Policy | None, row: Row, at: int) -> bool:

@@ -15,8 +15,12 @@ from streams.core.decide import SHORT_ID_DIGITS
 from streams.core.obligations import Saying
 from streams.core.scope import is_confirming
 
-Published = tuple[bytes | None, bytes | None]
-"""Key and value of a record to publish; None is a tombstone."""
+Headers = tuple[tuple[str, bytes], ...]
+Published = tuple[bytes | None, bytes | None, Headers]
+"""Key, value and headers of a record to publish; a value of None is a tombstone."""
+
+_SPEC = ("ce_specversion", b"1.0")
+_JSON = ("content-type", b"application/json")
 
 
 class Sealer:
@@ -30,13 +34,15 @@ class Sealer:
     def __init__(self, partition: int, next_seq: dict[str, int]) -> None:
         self.partition = partition
         self.next_seq = next_seq
+        self._source = ("ce_source", _source(partition))
 
-    def seal(self, saying: Saying, common: dict[str, Any]) -> tuple[str, bytes]:
-        """Return the topic and the canonical bytes of one output.
+    def seal(self, saying: Saying, common: dict[str, Any], key: bytes) -> tuple[str, bytes, Headers]:
+        """Return the topic of one output, its canonical bytes, and its headers: those of `headers_of`.
 
         Args:
             saying: What it says.
             common: What all outputs of the decision say; `check_shared` has let it through.
+            key: Of the account.
 
         Raises:
             InvariantBroken: the output is not of its schema.
@@ -52,12 +58,22 @@ class Sealer:
             "phase": saying.phase,
             "reasons": list(saying.reasons),
         }
-        own["id"] = sha256_hex(assembled(common | own))[:SHORT_ID_DIGITS]
-        own["seq"] = self.next_seq[topic]
-        own["partition"] = self.partition
+        record = common | own
+        own["id"] = record["id"] = sha256_hex(assembled(record))[:SHORT_ID_DIGITS]
+        own["seq"] = record["seq"] = self.next_seq[topic]
+        own["partition"] = record["partition"] = self.partition
         check_own(own)
         self.next_seq[topic] += 1
-        return topic, assembled(common | own)
+        headers = (
+            _SPEC,
+            ("ce_id", own["id"].encode()),
+            _TYPE[saying.type],
+            self._source,
+            ("ce_time", common["decided_at"].encode()),
+            ("ce_subject", key),
+            _JSON,
+        )
+        return topic, assembled(record), headers
 
 
 def common_fields(platform: str, account_id: str, policy: Policy | None, book: str) -> dict[str, Any]:
@@ -81,8 +97,17 @@ def shown_stage(policy: Policy | None, row: Row, at: int) -> str:
     return "confirming" if is_confirming(policy, row, at) else "clear"
 
 
-def status_of(key: str, policy: Policy | None, row: Row | None, at: int, entry: int) -> Published:
-    """Return the `account-status` record of an account; a tombstone where it is not watched any more.
+_TYPE = {name: ("ce_type", f"nameplate.{name}".encode()) for name in TOPIC_OF_TYPE}
+
+
+def _source(partition: int) -> bytes:
+    return f"/{topics.DEFAULT_PREFIX}partition/{partition}".encode()
+
+
+def status_of(
+    key: str, policy: Policy | None, row: Row | None, at: int, entry: int
+) -> tuple[bytes, bytes | None]:
+    """Return key and value of the `account-status` record of an account; a tombstone where it is not watched.
 
     Args:
         key: `platform:account_id`.
@@ -118,16 +143,16 @@ def output_key(output: Mapping[str, Any]) -> bytes:
     return f"{output['platform']}:{output['account_id']}".encode()
 
 
-def headers_of(output: Mapping[str, Any]) -> tuple[tuple[str, bytes], ...]:
-    """Return the CloudEvents 1.0 headers (binary mode) of an output."""
+def headers_of(output: Mapping[str, Any]) -> Headers:
+    """Return the CloudEvents 1.0 headers (binary mode) of an output that was read."""
     return (
-        ("ce_specversion", b"1.0"),
+        _SPEC,
         ("ce_id", output["id"].encode()),
-        ("ce_type", f"nameplate.{output['type']}".encode()),
-        ("ce_source", f"/{topics.DEFAULT_PREFIX}partition/{output['partition']}".encode()),
+        _TYPE[output["type"]],
+        ("ce_source", _source(output["partition"])),
         ("ce_time", output["decided_at"].encode()),
         ("ce_subject", output_key(output)),
-        ("content-type", b"application/json"),
+        _JSON,
     )
 
 

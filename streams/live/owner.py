@@ -369,7 +369,7 @@ class Owner:
             raise Superseded(str(ending))
         self._fold.settled()
         if self._told is not None:
-            self._told.update(key for key, _ in work.publish.get(topics.STATUS, ()) if key is not None)
+            self._told.update(key for key, _, _ in work.publish.get(topics.STATUS, ()) if key is not None)
         self._ports.counts.journaled(self.partition, work, now() - began)
         log.debug("partition %s: %s decisions journaled", self.partition, len(work.decisions))
 

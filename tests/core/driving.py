@@ -115,7 +115,7 @@ class Partition:
         out: dict[str, list[tuple[bytes | None, bytes | None]]] = {}
         for work in self.works:
             for topic, records in work.publish.items():
-                for key, value in records:
+                for key, value, _ in records:
                     kept = _without_entry(value) if topic == topics.STATUS else value
                     out.setdefault(topic, []).append((key, kept))
         return out

@@ -43,7 +43,7 @@ def test_a_status_can_be_written_again_as_the_row_is_now():
     stream.add(count_of(at=day(0)))
     partition = Partition("clock").take(stream.records).cut()
     key, value = partition.fold.decider.status_now(key_of().encode(), 7)
-    said = dict(partition.works[-1].publish[topics.STATUS])[key]
+    (said,) = [said for of, said, _ in partition.works[-1].publish[topics.STATUS] if of == key]
     assert msgspec.json.decode(value) == {**msgspec.json.decode(said), "entry": 7}
     assert msgspec.json.decode(value)["stage"] == "confirming"
     assert partition.fold.decider.status_now(b"weibo:acc-z", 7) == (b"weibo:acc-z", None)

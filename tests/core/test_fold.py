@@ -38,7 +38,7 @@ def test_a_row_of_low_counts_alone_is_forgotten_at_its_next_record_with_a_tombst
     stream.add(gone)
     partition.take(stream.records).cut()
     assert partition.rows == {}
-    assert partition.works[-1].publish[topics.STATUS] == ((key_of().encode(), None),)
+    assert partition.works[-1].publish[topics.STATUS] == ((key_of().encode(), None, ()),)
     assert partition.works[-1].state_root == "0" * 64
     assert partition.read[-1]["after"] is None
     assert [reason["code"] for reason in partition.read[-1]["reasons"]] == ["row-forgotten", "quiet"]

@@ -156,7 +156,7 @@ def test_a_status_names_the_number_of_its_entry():
     numbers = [
         int(value.partition(b'"entry":')[2].partition(b",")[0])
         for work in partition.works
-        for _, value in work.publish.get(topics.STATUS, ())
+        for _, value, _ in work.publish.get(topics.STATUS, ())
     ]
     assert numbers == [1, 2, 3]
     assert partition.fold.next_entry == len(partition.works) == 4

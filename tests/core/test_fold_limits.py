@@ -131,5 +131,5 @@ def test_resumed_in_an_adoption_it_writes_the_same_statuses():
     place = next(n for n, work in enumerate(stopped.works) if work.after)
     resumed = Partition.resumed(stopped.stands[place], "clock", {book.hash: book}).take(stream.records).cut()
     rest = [record for work in stopped.works[place + 1 :] for record in work.publish.get(topics.STATUS, ())]
-    assert [key for key, _ in rest] == [b"weibo:acc-b"]
-    assert [key for key, _ in resumed.published.get(topics.STATUS, [])] == [key for key, _ in rest]
+    assert [key for key, _, _ in rest] == [b"weibo:acc-b"]
+    assert [key for key, _ in resumed.published.get(topics.STATUS, [])] == [key for key, _, _ in rest]

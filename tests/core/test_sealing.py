@@ -42,21 +42,24 @@ def reminder(days_left=3):
     )
 
 
+KEY = key_of().encode()
+
+
 def sealer(partition=0, seq=0):
     return Sealer(partition, dict.fromkeys(topics.OUTPUTS, seq))
 
 
 def test_the_outputs_of_a_topic_are_numbered_from_where_the_last_entry_left_off():
     one = sealer(partition=2, seq=7)
-    sealed = [one.seal(reminder(), COMMON) for _ in range(3)]
-    assert {topic for topic, _ in sealed} == {topics.GRACE}
-    assert [msgspec.json.decode(value)["seq"] for _, value in sealed] == [7, 8, 9]
+    sealed = [one.seal(reminder(), COMMON, KEY) for _ in range(3)]
+    assert {topic for topic, _, _ in sealed} == {topics.GRACE}
+    assert [msgspec.json.decode(value)["seq"] for _, value, _ in sealed] == [7, 8, 9]
     assert {topic: seq for topic, seq in one.next_seq.items() if seq != 7} == {topics.GRACE: 10}
 
 
 def test_an_id_is_over_what_is_said_and_not_over_the_place_where_it_stands():
     records = [
-        msgspec.json.decode(sealer(partition, seq).seal(reminder(), COMMON)[1])
+        msgspec.json.decode(sealer(partition, seq).seal(reminder(), COMMON, KEY)[1])
         for partition, seq in ((0, 0), (2, 7))
     ]
     said = {name: value for name, value in records[0].items() if name not in ("id", "seq", "partition")}
@@ -67,7 +70,7 @@ def test_an_id_is_over_what_is_said_and_not_over_the_place_where_it_stands():
 def test_an_output_that_is_not_of_its_schema_is_our_bug_and_takes_no_number():
     one = sealer()
     with pytest.raises(InvariantBroken):
-        one.seal(reminder(days_left="three"), COMMON)
+        one.seal(reminder(days_left="three"), COMMON, KEY)
     assert set(one.next_seq.values()) == {0}
 
 
@@ -76,7 +79,9 @@ def test_without_a_policy_no_version_is_named():
 
 
 def test_an_output_is_published_under_its_account_and_tells_a_cloud_event_of_itself():
-    output = msgspec.json.decode(sealer(partition=2).seal(reminder(), COMMON)[1])
+    _, value, headers = sealer(partition=2).seal(reminder(), COMMON, KEY)
+    output = msgspec.json.decode(value)
+    assert headers == headers_of(output)
     assert output_key(output) == key_of().encode()
     assert dict(headers_of(output)) == {
         "ce_specversion": b"1.0",

@@ -10,8 +10,9 @@ from schemas import topics
 from schemas.instant import text
 from schemas.records import Records
 from streams.core import fold as folding
+from streams.core.decider import BOOK_ADOPTED, SILENT
 from streams.core.fold import Fold
-from streams.live.counts import BOOK_ADOPTED, BOUNDS_S, SILENT, Counts
+from streams.live.counts import BOUNDS_S, Counts
 
 PARTITION = 3
 

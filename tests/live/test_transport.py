@@ -88,7 +88,9 @@ def test_runs_that_faust_drops_on_the_way_are_fetched_again(look, work):
     assert {look.committed()[look.counts, partition] for partition in ALL} == {700}
 
 
-def test_a_hole_is_mended_also_where_faust_has_read_far_beyond_it_and_the_runs_are_as_short_as_before(look, work):
+def test_a_hole_is_mended_also_where_faust_has_read_far_beyond_it_and_the_runs_are_as_short_as_before(
+    look, work
+):
     """Faust keeps the highest offset that it has read, and drops what ends before it, saying nothing."""
     small = {"batch.num.messages": 10, "compression.type": "gzip"}  # of compressed batches a run has few
     look.produce(look.counts, 0, values("counts", 1000), **small)

@@ -29,9 +29,9 @@ from schemas.outputs import TOPIC_OF_TYPE
 from schemas.records import Records
 from schemas.wire import Raw, canonical, decode, sha256_hex
 from streams import cli
+from streams.core.decider import BOOK_ADOPTED, SILENT
 from streams.core.fold import Fold
 from streams.journaling import Chain, draft_of
-from streams.core.decider import BOOK_ADOPTED, SILENT
 from streams.live.counts import BOUNDS_S, Counts
 from streams.live.fetched import Record
 from streams.live.metrics import Numbers

@@ -35,7 +35,7 @@ class Records(Sequence[Raw]):
         times: Timestamp and its type of each; None where nobody asks for them.
     """
 
-    __slots__ = ("keys", "offsets", "times", "values")
+    __slots__ = ("_size", "keys", "offsets", "times", "values")
 
     def __init__(
         self,
@@ -48,6 +48,14 @@ class Records(Sequence[Raw]):
         self.keys = keys
         self.values = values
         self.times = times
+        self._size: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values; asked again it costs nothing, so ask when no more are put behind them."""
+        if self._size is None:
+            self._size = sum(map(len, filter(None, self.values)))
+        return self._size
 
     @classmethod
     def of(cls, records: Iterable[Any], *, with_time: bool = True) -> "Records":
@@ -55,14 +63,14 @@ class Records(Sequence[Raw]):
         offsets = array("q")
         keys: list[bytes | None] = []
         values: list[bytes | None] = []
-        times: list[tuple[int, int]] | None = [] if with_time else None
+        times: list[tuple[int, int]] = []
         for record in records:  # one by one: whoever parses them lazily may forget each at once
             offsets.append(record.offset)
             keys.append(record.key)
             values.append(record.value)
-            if times is not None:
+            if with_time:
                 times.append((record.timestamp, record.timestamp_type))
-        return cls(offsets, keys, values, times)
+        return cls(offsets, keys, values, times if with_time else None)
 
     @classmethod
     def plain(cls, start: int, keys: list[bytes], values: list[bytes]) -> "Records":

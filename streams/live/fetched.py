@@ -4,6 +4,7 @@ Parsing waits until the records are wanted, and skips aiokafka's `ConsumerRecord
 much as the record itself.
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
@@ -123,6 +124,36 @@ def drain(result: Any, tp: Any, gate: Any) -> Run | None:
         )
     end = cast(int, rest.next_fetch_offset)
     return Run(tp.topic, tp.partition, start, end, batches=batches, gate=gate) if end > start else None
+
+
+async def poll(consumer: Any, timeout_s: float) -> list[Run]:
+    """Return what was fetched for a consumer without a group, unparsed; wait for it if there is nothing.
+
+    As its `getmany`, which makes a `ConsumerRecord` of each.
+
+    Raises:
+        KafkaError: a partition cannot be read.
+        CorruptRecordException: a batch's checksum is wrong.
+    """
+    fetcher = consumer._fetcher
+    if not fetcher._records:
+        waiter = fetcher._create_fetch_waiter()
+        done, _ = await asyncio.wait([waiter], timeout=timeout_s)
+        if not done:
+            waiter.cancel()
+    runs = []
+    for tp in list(fetcher._records):
+        found = fetcher._records[tp]
+        if hasattr(found, "check_raise"):
+            del fetcher._records[tp]
+            found.check_raise()
+        run = drain(found, tp, None)
+        if run is None or not found.has_more():
+            del fetcher._records[tp]
+            fetcher._notify(fetcher._wait_consume_future)
+        if run is not None:
+            runs.append(run)
+    return runs
 
 
 def log_end(result: Any) -> int:

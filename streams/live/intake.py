@@ -5,7 +5,7 @@ Both hold what has arrived and is not taken yet. Neither decides anything; each 
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from schemas import topics
@@ -43,10 +43,10 @@ class Waiting:
         self._records: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
 
-    def add(self, topic: str, values: Sequence[bytes | None], sign: int = 1) -> None:
-        """Count values that wait from now on; with -1 those that wait no more."""
-        self._records[topic] += sign * len(values)
-        self._bytes[topic] += sign * sum(map(len, filter(None, values)))
+    def add(self, topic: str, records: Records, sign: int = 1) -> None:
+        """Count records that wait from now on; with -1 those that wait no more."""
+        self._records[topic] += sign * len(records)
+        self._bytes[topic] += sign * records.size
 
     def is_full(self, topic: str) -> bool:
         """Return whether a topic is to be held back."""
@@ -70,7 +70,7 @@ class Clocked(Waiting):
     def offer(self, piece: Piece) -> None:
         """Take in a run that arrived."""
         self._arrived.append(piece)
-        self.add(piece.topic, piece.records.values)
+        self.add(piece.topic, piece.records)
 
     def ends_are(self, tick: int, ends: dict[str, int]) -> None:
         """Hear the ends of the inputs, asked after a tick was fetched."""
@@ -80,7 +80,7 @@ class Clocked(Waiting):
         """Return what to take now, what to ask, or None: something has to arrive first."""
         chosen = self._next()
         if isinstance(chosen, Piece):
-            self.add(chosen.topic, chosen.records.values, -1)
+            self.add(chosen.topic, chosen.records, -1)
         return chosen
 
     def _next(self) -> Piece | AskEnds | None:
@@ -201,7 +201,7 @@ class Merged(Waiting):
         following = [*(record.offset for record in records[1:]), end]
         self._waiting[topic].extend(zip(records, following, strict=True) if records else ())
         self._read_to[topic] = max(self._read_to[topic], end)
-        self.add(topic, [record.value for record in records])
+        self.add(topic, Records.of(records))
 
     @property
     def at_end(self) -> bool:
@@ -248,8 +248,9 @@ class Merged(Waiting):
             records.append(record)
             if topic == topics.BOOKS:
                 break  # who can be read after it, the book says
-        self.add(topic, [record.value for record in records], -1)
-        return Piece(topic, Records.of(records), end)
+        piece = Piece(topic, Records.of(records), end)
+        self.add(topic, piece.records, -1)
+        return piece
 
     def _instant(self, topic: str, record: Raw) -> int:
         """Return a record's own instant; one that cannot be read keeps its place behind the one before it."""

@@ -22,9 +22,10 @@ from schemas.errors import TransportError
 from schemas.wire import assembled
 from streams.journaling import ENTRY_HEADER, WRITER_HEADER
 from streams.live.access import Where, access_of
+from streams.live.fetched import poll
 from streams.live.remedies import LOOK, said
 
-POLL_MS = 500
+POLL_S = 0.5
 NOT_STATE = ("as_of", "entry")
 """What a status says of its own writing; the rest is the state of the account."""
 
@@ -89,6 +90,8 @@ class Tail:
         self._before: Seen | None = {}
         self._newest = -1
         """The entry of our own last status; we write them in the order of entries."""
+        self._last: object = None
+        """Its headers."""
 
     def see(self, record: Any) -> Seen:
         """Take the next record; return the keys that have to be compared with the rows now."""
@@ -97,9 +100,11 @@ class Tail:
         if self._before is not None and record.offset < self._end:
             self._before[record.key] = told(record)
             return {}
+        if record.headers == self._last:
+            return {}  # most are ours, and of an entry of which we have seen one
         headers = dict(record.headers)
         if headers.get(WRITER_HEADER) == self._writer and (entry := _entry(headers)) >= self._newest:
-            self._newest = entry
+            self._newest, self._last = entry, record.headers
             return {}
         return {record.key: told(record)}  # a stranger's, or a late copy of ours
 
@@ -170,13 +175,13 @@ class StatusTails:
             for number, offset in self._next.items():
                 consumer.seek(TopicPartition(self._name, number), offset)
         if not self._tails:
-            await asyncio.sleep(POLL_MS / 1000)
+            await asyncio.sleep(POLL_S)
             return
-        found = await consumer.getmany(timeout_ms=POLL_MS)
-        for place, records in found.items():
-            for record in records if place.partition in self._tails and not self._moved else ():
-                self._report(place.partition, self._tails[place.partition].see(record), late=True)
-                self._next[place.partition] = record.offset + 1
+        for run in await poll(consumer, POLL_S):
+            number = run.partition
+            for record in run if number in self._tails and not self._moved else ():
+                self._report(number, self._tails[number].see(record), late=True)
+                self._next[number] = record.offset + 1
         for number in [] if self._moved else list(self._tails):
             position = await consumer.position(TopicPartition(self._name, number))
             if number in self._tails:

@@ -18,6 +18,7 @@ from test_poison import NOW
 
 from schemas import topics
 from schemas.instant import text
+from schemas.records import Records
 from streams.live import capped
 from streams.live.intake import HOLD_BYTES, HOLD_RECORDS, Waiting
 from streams.live.log import _seq_of
@@ -141,13 +142,16 @@ def test_a_header_s_name_that_is_no_text_takes_no_record_away(number):
 
 
 def test_bytes_that_wait_hold_a_topic_back_as_records_do():
+    def of(values):
+        return Records.plain(0, values, values)
+
     waiting = Waiting()
-    waiting.add("a", [b"x"] * HOLD_RECORDS)
+    waiting.add("a", of([b"x"] * HOLD_RECORDS))
     assert not waiting.is_full("a")
-    waiting.add("a", [None])
+    waiting.add("a", of([None]))
     assert waiting.is_full("a")
     assert not waiting.overflows("a")
-    big = [bytes(1 << 20)] * ((HOLD_BYTES >> 20) + 1)
+    big = of([bytes(1 << 20)] * ((HOLD_BYTES >> 20) + 1))
     waiting.add("b", big)
     assert waiting.overflows("b")
     waiting.add("b", big[:2], -1)

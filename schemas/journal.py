@@ -133,7 +133,7 @@ class EntryContent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
     after: Cursor | None = None
     """With `more`: which record is unfinished, and how far it came."""
     last_runs: tuple[Run, ...] = ()
-    """In a takeover: the last known run of each topic, for the next owner to read again (rule 18)."""
+    """The last run of each topic that this entry takes nothing of, for the next owner to read again (rule 18)."""
 
     def __post_init__(self) -> None:
         """Refuse what no release of this version writes."""

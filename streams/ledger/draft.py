@@ -50,6 +50,8 @@ class Standing:
     published_upto: Offsets
     topic_ids: tuple[tuple[str, str], ...]
     after: Cursor | None
+    last_runs: tuple[Run, ...] = ()
+    """The last run of each topic, for an owner to repeat; a file has nobody who would read it again."""
 
 
 def content_of(draft: Draft, standing: Standing) -> EntryContent:
@@ -59,6 +61,7 @@ def content_of(draft: Draft, standing: Standing) -> EntryContent:
         InvariantBroken: the draft does not follow from the last accepted entry; the fold is wrong.
     """
     check(draft, standing)
+    taken = {run.topic for run in draft.runs}
     return EntryContent(
         partition=draft.partition,
         time=draft.time,
@@ -73,6 +76,7 @@ def content_of(draft: Draft, standing: Standing) -> EntryContent:
         more=draft.more,
         topic_ids=dict(draft.topic_ids or standing.topic_ids),
         after=draft.after,
+        last_runs=tuple(run for run in standing.last_runs if run.topic not in taken),
     )
 
 

@@ -22,6 +22,7 @@ from streams.ledger.effects import (
     batches,
     offsets,
 )
+from streams.ledger.takeover import last_runs
 
 __all__ = ["Draft", "Step"]
 
@@ -53,6 +54,7 @@ class Step(Appender):
             ready.published_upto,
             tuple(sorted(content.topic_ids.items())),
             content.after,
+            content.last_runs,
         )
         self._then = self._standing
         self._work: tuple[Effect, ...] = ()
@@ -84,6 +86,7 @@ class Step(Appender):
             next_seq=offsets(draft.next_seq),
             topic_ids=tuple(sorted(content.topic_ids.items())),
             after=draft.after,
+            last_runs=last_runs(content),
         )
         self._work = self._order(draft)
         return self._append(raw, hashed)

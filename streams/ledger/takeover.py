@@ -37,10 +37,14 @@ def carried(content: EntryContent, before: EntryContent) -> EntryContent:
         before: What a takeover before it would have repeated: the last runs of topics that this one did not
             read.
     """
-    runs = {run.topic: run for run in (*before.last_runs, *content.last_runs, *content.runs)}
+    return replace(content, runs=(), decisions=(), last_runs=last_runs(content, before.last_runs))
+
+
+def last_runs(content: EntryContent, before: Iterable[Run] = ()) -> tuple[Run, ...]:
+    """Return the last run of each topic after this entry, for a new owner to read again (rule 18)."""
+    runs = {run.topic: run for run in (*before, *content.last_runs, *content.runs)}
     # a lost run was never there to be read again, and the one before it is older than what is gone
-    last_runs = tuple(runs[topic] for topic in sorted(runs) if runs[topic].digest is not None)
-    return replace(content, runs=(), decisions=(), last_runs=last_runs)
+    return tuple(runs[topic] for topic in sorted(runs) if runs[topic].digest is not None)
 
 
 def with_topics(

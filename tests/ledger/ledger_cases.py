@@ -8,7 +8,7 @@ from schemas.journal import Cursor, Run, encode_content
 from schemas.topics import COUNTS, DEAD_LETTERS, DISCLOSURE, FACTS, STATUS
 from streams.ledger import takeover
 from streams.ledger.chain import GENESIS, Head, judge, next_entry
-from streams.ledger.effects import InputFound, Ready, offsets
+from streams.ledger.effects import Commit, InputFound, Publish, Ready, WriteHead, WriteRows, offsets
 from streams.ledger.recovery import Assignment, Recovery
 from streams.ledger.step import Draft, Step
 
@@ -51,6 +51,20 @@ def draft(**changes):
         commit={COUNTS: 1, FACTS: 0},
     )
     return replace(whole, **changes)
+
+
+def finish(step):
+    """Answer everything that follows an accepted entry."""
+    while step.effect is not None:
+        match step.effect:
+            case Publish():
+                step.published()
+            case WriteRows():
+                step.rows_written()
+            case WriteHead():
+                step.head_written()
+            case Commit():
+                step.committed()
 
 
 def quiet(start, **changes):

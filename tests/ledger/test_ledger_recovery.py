@@ -9,9 +9,13 @@ from ledger_cases import (
     DISCLOSURE,
     FACTS,
     Journal,
+    a_step,
     content,
+    draft,
+    finish,
     found,
     outputs,
+    quiet,
     record,
     recovery,
     rows,
@@ -266,6 +270,26 @@ def test_rule_18_the_last_run_survives_takeovers_without_runs():
         machine.inputs_are(found(machine))
         machine.root_is(0)
         appended(machine, journal)
+
+
+def test_rule_18_an_input_that_lost_its_end_and_grew_again_is_noticed_by_who_reads_one_entry_without_it():
+    journal, step = journal_of(), a_step()
+    step.head = journal.head
+    fact = Run(FACTS, 0, 1, DIGEST)
+    after = {"positions": {COUNTS: 1, FACTS: 1}, "next_seq": {DISCLOSURE: 1}, "publish": {}}
+    for taken in (draft(), quiet(1, **after, runs=(fact,)), quiet(1, **after, runs=())):
+        journal.add_raw(step.begin(taken).raw)
+        step.appended(len(journal.records) - 1)
+        finish(step)
+    assert [read_content(read_envelope(raw)).last_runs for raw in journal.records[1:]] == [
+        (),
+        (Run(COUNTS, 0, 1, DIGEST),),
+        (fact, Run(COUNTS, 0, 1, DIGEST)),
+    ]
+    machine = recovery(pointer(journal, 3))
+    read(machine, journal)
+    grown = {COUNTS: InputFound(COUNTS, "id", 0, 9, "e" * 64)}
+    assert machine.inputs_are(found(machine, by_topic=grown)).code == "input-changed"
 
 
 def test_other_topics_than_asked_for_are_our_bug():

@@ -3,7 +3,19 @@
 import copy
 
 import pytest
-from ledger_cases import COUNTS, DIGEST, DISCLOSURE, FACTS, a_step, content, draft, quiet, record, split
+from ledger_cases import (
+    COUNTS,
+    DIGEST,
+    DISCLOSURE,
+    FACTS,
+    a_step,
+    content,
+    draft,
+    finish,
+    quiet,
+    record,
+    split,
+)
 
 from schemas.errors import InvariantBroken
 from schemas.journal import (
@@ -19,20 +31,6 @@ from streams.ledger.chain import next_entry
 from streams.ledger.effects import Append, Commit, Publish, ReadJournal, Recover, Stop, WriteHead, WriteRows
 
 LOG = {"log_start": 0, "log_end": 99}
-
-
-def finish(step):
-    """Answer everything that follows an accepted entry."""
-    while step.effect is not None:
-        match step.effect:
-            case Publish():
-                step.published()
-            case WriteRows():
-                step.rows_written()
-            case WriteHead():
-                step.head_written()
-            case Commit():
-                step.committed()
 
 
 def written(append):

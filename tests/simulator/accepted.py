@@ -84,12 +84,10 @@ def accepted(log: Log) -> Accepted:
     return found
 
 
-def tells_of(log: Log, start: int, topic: str) -> bool:
-    """Return whether an entry from an offset on names a run of a topic."""
-    found = (
-        _contents.decode(_entries.decode(one.value or b"").content) for one in log.between(start, log.end)
-    )
-    return any(run[0] == topic for content in found for run in (*content.runs, *content.last_runs))
+def last_run(log: Log, topic: str) -> tuple[int, int] | None:
+    """Return where the last run of a topic begins and ends; None where none was taken, or it was lost."""
+    runs = [run for _, content in accepted(log).entries for run in content.runs if run[0] == topic]
+    return runs[-1][1:3] if runs and runs[-1][3] is not None else None
 
 
 def last_accepted(log: Log) -> Content | None:

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,18 @@ class Policy:
         return not phase.on_reached_side(followers)
 
     def hysteresis_line(self, phase: Phase) -> Fraction:
-        return phase.threshold * (1 - self.hysteresis / 100)
+        return _less(phase.threshold, self.hysteresis)
 
     def sides(self, followers: int) -> list[bool]:
         """On which side of each line a count stands."""
         reached = [phase.on_reached_side(followers) for phase in self.phases]
         fallen = [followers < self.hysteresis_line(phase) for phase in self.phases] if self.hysteresis else []
         return [*reached, *fallen, followers >= self.floor]
+
+
+@lru_cache
+def _less(threshold: int, hysteresis: Fraction) -> Fraction:
+    return threshold * (1 - hysteresis / 100)
 
 
 def load(directory: Path) -> dict[str, Policy]:

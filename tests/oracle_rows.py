@@ -69,11 +69,10 @@ class Row:
         """Since when the counts taken have stood on the reached side, by their observed_at."""
         since = None
         first = self.known_from.get((phase.threshold, phase.op), 0)
-        for observed_at, followers in self.counts[first:]:
+        for observed_at, followers in reversed(self.counts[first:]):
             if not phase.on_reached_side(followers):
-                since = None
-            elif since is None:
-                since = observed_at
+                break
+            since = observed_at
         return since
 
     def covering(self, instant: int) -> list[Phase]:

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import flaws
-from .chance import KINDS
+from .chance import KINDS, PER_RECORD
 from .outcome import Outcome, outcome_of
 from .run import Spec
 from .shrink import read, shrunk, write
@@ -31,7 +31,7 @@ FIGURES = (
     ),
     *("dead", "requests", "workers", "faults"),
 )
-SETTINGS = ("accounts", "days", "partitions", "workers", "pace", "fetch_ms", "platforms", "hold")
+SETTINGS = ("accounts", "days", "partitions", "workers", "pace", "fetch_ms", "platforms", "hold", "hours")
 
 
 def main() -> int:
@@ -86,6 +86,13 @@ def run(first: Spec, runs: int | None, minutes: float | None, lines: int) -> int
         f"of CPU time: {years / seconds * 60:.1f} a minute ({checked / seconds:.0%} of it for oracle and checks)"
     )
     print(", ".join(f"{figures[name]:,} {name}" for name in FIGURES))
+    of_outside = sum(faults[kind] for kind in KINDS if kind not in PER_RECORD)
+    each = {
+        "events": figures["events"],
+        "takeovers": figures["takeovers"],
+        "faults but those of records": of_outside,
+    }
+    print("a pool-year: " + ", ".join(f"{found / years:,.0f} {what}" for what, found in each.items()))
     print("faults: " + ", ".join(f"{faults[kind]:,} {kind}" for kind in KINDS))
     return 0
 

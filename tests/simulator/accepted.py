@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .broker import Log
+from .broker import Log, Record
 from .violation import Violation
 
 GENESIS = "0" * 64
@@ -84,25 +84,43 @@ def accepted(log: Log) -> Accepted:
     return found
 
 
-def last_run(log: Log, topic: str) -> tuple[int, int] | None:
+class Chain:
+    """The accepted entries of a journal as they are now, for an operator who looks again and again."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._judged: list[Record] = []
+        self._entries: list[Entry] = []
+        self._hash = GENESIS
+
+    def of(self, log: Log) -> list[Entry]:
+        """Return what is accepted; what was judged before is judged again only where the log lost its end."""
+        judged = self._judged
+        if len(judged) > len(log.records) or (judged and judged[-1] is not log.records[len(judged) - 1]):
+            self._begin()
+        for record in log.records[len(self._judged) :]:
+            entry = _entries.decode(record.value or b"")
+            n, epoch = (self._entries[-1].n, self._entries[-1].epoch) if self._entries else (-1, 0)
+            if entry.prev == self._hash and entry.n == n + 1 and entry.epoch in (epoch, epoch + 1):
+                self._hash = hashlib.sha256(record.value or b"").hexdigest()
+                self._entries.append(entry)
+            self._judged.append(record)
+        return self._entries
+
+
+def content_of(entry: Entry) -> Content:
+    return _contents.decode(entry.content)
+
+
+def last_run(entries: list[Entry], topic: str) -> tuple[int, int] | None:
     """Return where the last run of a topic begins and ends; None where none was taken, or it was lost."""
-    runs = [run for _, content in accepted(log).entries for run in content.runs if run[0] == topic]
-    return runs[-1][1:3] if runs and runs[-1][3] is not None else None
-
-
-def last_accepted(log: Log) -> Content | None:
-    """Return the content of the last accepted entry; None where there is none."""
-    head, n, epoch, last = GENESIS, -1, 0, None
-    for record in log.records:
-        entry = _entries.decode(record.value or b"")
-        if entry.prev == head and entry.n == n + 1 and entry.epoch in (epoch, epoch + 1):
-            head, n, epoch, last = (
-                hashlib.sha256(record.value or b"").hexdigest(),
-                entry.n,
-                entry.epoch,
-                entry,
-            )
-    return _contents.decode(last.content) if last is not None else None
+    for entry in reversed(entries):
+        for run in reversed(content_of(entry).runs):
+            if run[0] == topic:
+                return run[1:3] if run[3] is not None else None
+    return None
 
 
 class Taken(NamedTuple):

@@ -152,7 +152,7 @@ class Broker:
                 return
             found = land()
             if answers:
-                loop.after(back, answer.set, found)
+                loop.after(back, answer.answer, found)
 
         if fate == "ok":
             loop.after(there, arrive)
@@ -176,7 +176,7 @@ class Broker:
             loop.after(there + drawn[0], arrive, False)
         if fate in ("lost", "unacked", "late"):
             error = TransportError(f"{what} was not acknowledged")
-            loop.after(TIMEOUT_MS, lambda: answer.set(error=error))
+            loop.after(TIMEOUT_MS, lambda: answer.answer(error=error))
         return await answer
 
     async def ask(self, home: "Sender", what: str, look: Callable[[], Any]) -> Any:
@@ -194,10 +194,10 @@ class Broker:
             await home.strike(fate, drawn[1])
         if fate in ("lost", "unacked", "late"):
             error = TransportError(f"{what} was not answered")
-            self.loop.after(TIMEOUT_MS, lambda: answer.set(error=error))
+            self.loop.after(TIMEOUT_MS, lambda: answer.answer(error=error))
             return await answer
         back = self.chance.ms(1, 10)
-        self.loop.after(self.chance.ms(1, 10), lambda: self.loop.after(back, answer.set, look()))
+        self.loop.after(self.chance.ms(1, 10), lambda: self.loop.after(back, answer.answer, look()))
         return await answer
 
     def said_now(self) -> str:

@@ -45,7 +45,7 @@ PER_HOUR = {
     "journal cut": Kind(0.005, 0.12),
     "retention": Kind(0.005, 0.12),
 }
-"""Asked every ten seconds of a worker's time."""
+"""Asked every seven seconds of a worker's time."""
 
 PER_RECORD = {
     "repeated": Kind(0.003, 0.03),

@@ -3,7 +3,7 @@
 from .chance import KINDS
 from .run import Spec
 
-SMALL = (("days", 15), ("accounts", 25), ("pace", 7200))
+SMALL = (("days", 15), ("accounts", 25), ("pace", 7200), ("hours", 12))
 
 OF_EACH_KIND = {
     kind: Spec(seed, SMALL, (kind,) if kind in ("kill", "killed") else (kind, "kill"))

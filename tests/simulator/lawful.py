@@ -120,12 +120,14 @@ class Partition:
             one.T = T  # nothing is known of it, so nothing of it is due
             return
         if one.T is not None:
-            one.go_to(one.T)  # what a decision planned for its own T
+            one._arrive(one.T)  # what a decision planned for its own T
             while (stop := one._next_stop(T)) is not None and stop <= T:
                 reached = self.ticks[bisect_left(self.ticks, stop)]
                 if reached <= one.T:
                     break
                 one.go_to(reached)
+            else:
+                one.T = T  # nothing else is due
         if one.T != T:
             one.go_to(T)
 

@@ -109,15 +109,25 @@ def _book(at: int, policies: dict[str, dict[str, Any]]) -> Book:
 
 
 def lives(
-    chance: Chance, all_books: list[Book], platforms: list[str], accounts: int, days: int
+    chance: Chance, all_books: list[Book], platforms: list[str], accounts: int, days: int, hours: int
 ) -> list[Input]:
-    """Return all input records in the order in which they are sent."""
+    """Return all input records in the order in which they are sent.
+
+    Args:
+        chance: Of the run.
+        all_books: For their lines.
+        platforms: Names.
+        accounts: How many there are.
+        days: How long they live.
+        hours: Between two counts of one; those that sleep may be counted less often.
+    """
+    seldom = chance.stream("counting").choice((1, 3, 7, 7))
     lines = {platform: _interest(all_books, platform) for platform in platforms}
     sent: list[tuple[int, str, bytes | None, bytes | None]] = []
     for number in range(accounts):
         random = chance.stream(f"account {number}")
         account = Account(random.choice(platforms), f"acc-{number:03d}", random)
-        sent += _life(account, lines[account.platform], days)
+        sent += _life(account, lines[account.platform], days, hours, seldom)
     sent.sort(key=lambda one: (one[0], one[2]))
     inputs = list(_astray(chance, [Input(*one, number) for number, one in enumerate(sent)]))
     inputs.sort(key=lambda one: (one.at, one.number))
@@ -133,18 +143,22 @@ def _interest(all_books: list[Book], platform: str) -> list[int]:
     return sorted(found)
 
 
-def _life(account: Account, interest: list[int], days: int) -> Iterator[tuple[int, str, bytes, bytes]]:
-    """Yield what is sent of one account: two counts a day, and what a notice may bring about."""
+def _life(
+    account: Account, interest: list[int], days: int, hours: int, seldom: int
+) -> Iterator[tuple[int, str, bytes, bytes]]:
+    """Yield what is sent of one account: its counts, and what a notice may bring about."""
     random = account.random
     temper = random.choices(("asleep", "steady", "lively"), (7, 1, 3))[0]
     floor = min((one for one in interest if one > 100), default=1000) // 3
     account.level = random.randrange(1, floor) if temper == "asleep" else random.choice(interest)
-    stays = {"asleep": 0.0, "steady": 0.004, "lively": 0.04}[temper]
+    if temper == "asleep":
+        hours = min(hours * seldom, 168)
+    moves = {"asleep": 0.0, "steady": 0.004, "lively": 0.04}[temper] * hours / 12
     at = START + random.randrange(0, DAY // MINUTE) * MINUTE
     planned: list[tuple[int, dict[str, Any]]] = []
     end = START + days * DAY
     while at < end:
-        if random.random() < stays:
+        if random.random() < moves:
             before, account.level = account.level, random.choice(interest)
             if account.level > before and random.random() < 0.6:
                 planned += _reaction(account, at)
@@ -152,9 +166,9 @@ def _life(account: Account, interest: list[int], days: int) -> Iterator[tuple[in
             account.level = max(0, account.level + random.choice((0, 0, 0, 1, -1)))
         followers = account.level if temper != "asleep" else random.randrange(1, floor)
         yield _sent(account, at, topics.COUNTS, {"followers": followers, "observed_at": text(at)})
-        if temper != "asleep" and random.random() < 0.01:
+        if temper != "asleep" and random.random() < 0.01 * hours / 12:
             planned += _reaction(account, at)
-        at += random.choice((12, 12, 12, 6, 18)) * HOUR + random.choice((0, 0, 1, 7)) * MINUTE
+        at += random.choice((2, 2, 2, 1, 3)) * hours * HOUR // 2 + random.choice((0, 0, 1, 7)) * MINUTE
         for when, own in sorted((one for one in planned if one[0] <= at), key=lambda one: one[0]):
             if when < end:
                 yield _sent(account, when, topics.FACTS, {**own, "occurred_at": text(when)})

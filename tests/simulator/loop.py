@@ -16,8 +16,26 @@ class Home:
     def __init__(self) -> None:
         self.is_alive = True
         self.is_paused = False
-        self.missed: list[tuple[Task, int, BaseException | None]] = []
+        self.missed: list[tuple[Task | Call, int, BaseException | None]] = []
         """What would have gone on while it stood still."""
+
+
+class Call:
+    """A call that comes back to a process: not while it stands still, and never once it is dead."""
+
+    __slots__ = ("_call", "_home")
+
+    def __init__(self, home: Home, call: Callable[[], None]) -> None:
+        self._home, self._call = home, call
+
+    def go_on(self, _turn: int = 0, _error: BaseException | None = None) -> None:
+        if self._home.is_paused:
+            self._home.missed.append((self, 0, None))
+        elif self._home.is_alive:
+            self._call()
+
+    def forget(self) -> None:
+        """Nothing is left of it."""
 
 
 class Loop:
@@ -41,7 +59,8 @@ class Loop:
         heapq.heappush(self._heap, (max(when, self.now), self._tie(), self._count, call, args))
 
     def after(self, ms: int, call: Callable[..., None], *args: Any) -> None:
-        self.at(self.now + ms, call, *args)
+        self._count += 1
+        heapq.heappush(self._heap, (self.now + ms, self._tie(), self._count, call, args))
 
     def run(self, until: int) -> None:
         """Let everything happen up to an instant, that included."""
@@ -60,9 +79,27 @@ class Loop:
                 task.forget()
         self._heap.clear()
 
+    def sleep(self, ms: int) -> "Sleep":
+        return Sleep(self, self.now + ms)
+
     def spawn(self, home: Home, work: Coroutine[Any, Any, Any]) -> "Task":
         """Begin a task of a process."""
         return Task(self, home, work)
+
+
+class Sleep:
+    """Some time; whoever waits for it goes on when the loop comes there."""
+
+    __slots__ = ("_loop", "_when")
+
+    def __init__(self, loop: Loop, when: int) -> None:
+        self._loop, self._when = loop, when
+
+    def __await__(self) -> Any:
+        yield self
+
+    def waited_for(self, task: "Task", turn: int) -> None:
+        self._loop.at(self._when, task.go_on, turn)
 
 
 class Future:
@@ -83,21 +120,33 @@ class Future:
             raise self.error
         return self.value
 
+    def waited_for(self, task: "Task", turn: int) -> None:
+        self.waiters.append((task, turn))
+
     def set(self, value: Any = None, error: BaseException | None = None) -> None:
-        if self.is_done:
-            return
-        self.is_done, self.value, self.error = True, value, error
-        waiters, self.waiters = self.waiters, []
-        for task, turn in waiters:
+        """Be known; whoever waits goes on later, at this instant."""
+        for task, turn in self._known(value, error):
             task.loop.after(0, task.go_on, turn)
         for then in getattr(self, "then", ()):
             then()
+
+    def answer(self, value: Any = None, error: BaseException | None = None) -> None:
+        """Be known, said by the loop itself: whoever waits goes on at once."""
+        for task, turn in self._known(value, error):
+            task.go_on(turn)
+
+    def _known(self, value: Any, error: BaseException | None) -> "list[tuple[Task, int]]":
+        if self.is_done:
+            return []
+        self.is_done, self.value, self.error = True, value, error
+        waiters, self.waiters = self.waiters, []
+        return waiters
 
 
 class Task(Future):
     """A coroutine on its way. It is at rest between two of its turns."""
 
-    __slots__ = ("coroutine", "deadlines", "home", "is_cancelled", "loop", "number", "then", "turn")
+    __slots__ = ("_alarm", "coroutine", "deadlines", "home", "is_cancelled", "loop", "number", "then", "turn")
 
     def __init__(self, loop: Loop, home: Home, coroutine: Coroutine[Any, Any, Any]) -> None:
         super().__init__()
@@ -105,6 +154,7 @@ class Task(Future):
         self.number = loop._count
         self.turn = 0
         self.deadlines: list[int] = []
+        self._alarm = -1
         self.is_cancelled = False
         self.then: list[Callable[[], None]] = []
         loop.after(0, self.go_on, 0)
@@ -146,15 +196,29 @@ class Task(Future):
         except Exception as end:  # noqa: BLE001 - whoever awaits the task has it
             self.set(error=end)
         else:
-            waits_for.waiters.append((self, self.turn))
+            waits_for.waited_for(self, self.turn)
             if self.deadlines:
-                self.loop.at(min(self.deadlines), self._time_is_up, self.turn)
+                self._set_alarm()
         finally:
             self.loop.current = before
 
-    def _time_is_up(self, turn: int) -> None:
-        if turn == self.turn and not self.is_done:
-            self.go_on(turn, TimeoutError())
+    def _set_alarm(self) -> None:
+        """Have the loop call when time is up; one call is under way, whatever is waited for until then."""
+        when = max(min(self.deadlines), self.loop.now)
+        if self._alarm < 0 or when < self._alarm:
+            self._alarm = when
+            self.loop.at(when, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        if self.loop.now != self._alarm:
+            return
+        self._alarm = -1
+        if self.is_done or not self.deadlines:
+            return
+        if min(self.deadlines) > self.loop.now:
+            self._set_alarm()
+        else:
+            self.go_on(self.turn, TimeoutError())
 
     def forget(self) -> None:
         """Never begin, if it has not begun."""
@@ -202,9 +266,7 @@ class Asyncio:
         return self._loop.now / 1000
 
     async def sleep(self, seconds: float) -> None:
-        found = Future()
-        self._loop.after(round(seconds * 1000), found.set)
-        await found
+        await self._loop.sleep(round(seconds * 1000))
 
     def timeout(self, seconds: float) -> "_Timeout":
         return _Timeout(self._loop, self._loop.now + max(1, round(seconds * 1000)))

@@ -15,7 +15,7 @@ from schemas.errors import AuditError, TransportError
 from schemas.journal import HeadPointer
 from streams.live.performer import HEAD_KEY
 
-from .accepted import Content, last_accepted, last_run
+from .accepted import Chain, Content, Entry, content_of, last_run
 from .broker import Log, Record
 from .ports import OffsetOutOfRange
 from .violation import Violation
@@ -41,6 +41,8 @@ class Operator:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.lost_allowed: dict[tuple[str, int], int] = {}
+        self.chains: dict[int, Chain] = {}
+        """What the journals of the partitions accepted."""
         self.expects: Expected | None = None
         self.stops: list[str] = []
         """Codes of the stops that had to come."""
@@ -69,7 +71,13 @@ class Operator:
 
 def _last(world: "World", number: int) -> Content | None:
     """Return the last accepted entry of a partition."""
-    return last_accepted(world.broker.log(topics.JOURNAL, number))
+    entries = _entries(world, number)
+    return content_of(entries[-1]) if entries else None
+
+
+def _entries(world: "World", number: int) -> list[Entry]:
+    chain = world.operator.chains.setdefault(number, Chain())
+    return chain.of(world.broker.log(topics.JOURNAL, number))
 
 
 def _restart_everything(world: "World") -> None:
@@ -97,9 +105,11 @@ def cut_inputs(world: "World", which: int, how: int) -> None:
     _restart_everything(world)
     lost = log.cut_end(at)
     if last.positions.get(topic, 0) > at:
-        run = last_run(world.broker.log(topics.JOURNAL, number), topic)
+        run = last_run(_entries(world, number), topic)
         if run is None or run[0] < log.start:
-            _restore(log, at, lost)  # nobody could know, once it has grown again: the run is not there to be read
+            _restore(
+                log, at, lost
+            )  # nobody could know, once it has grown again: the run is not there to be read
             return
         world.operator.expect(
             f"{topic}[{number}] lost {at}..{at + count}",

@@ -17,7 +17,7 @@ from streams.live.intake import Piece
 from streams.live.log import TAIL_RECORDS, Slice
 
 from .broker import Broker, Sender
-from .loop import Future
+from .loop import Call
 
 FETCH_RECORDS = 500
 
@@ -107,6 +107,7 @@ class Fetched:
         self.position = self.accepted = position
         self.is_open, self.is_held = True, False
         self._is_looking = False
+        self._fetched = Call(ports.home, self._fetch)
         self._log = ports.broker.log(topic, partition)
         self._log.followers.append(self.look)
         self.look()
@@ -115,20 +116,17 @@ class Fetched:
         """Fetch, some time from now."""
         if self.is_open and not (self.is_held or self._is_looking) and self._log.end > self.position:
             self._is_looking = True
-            home = self._ports.home
-            home.loop.spawn(home, self._fetch())
+            ports = self._ports
+            ports.home.loop.after(ports.fetch_ms(), self._fetched.go_on)
 
-    async def _fetch(self) -> None:
-        ports = self._ports
-        found = Future()
-        ports.home.loop.after(ports.fetch_ms(), found.set)
-        await found
+    def _fetch(self) -> None:
+        ports, log = self._ports, self._log
         self._is_looking = False
-        log = self._log
         if not self.is_open or self.is_held or not ports.delivers:
             return
         if self.position < log.start or self.position > log.end:
-            await ports.home.halt(OffsetOutOfRange(f"{self.topic}[{self.partition}] has no {self.position}"))
+            home, gone = ports.home, f"{self.topic}[{self.partition}] has no {self.position}"
+            home.loop.spawn(home, home.halt(OffsetOutOfRange(gone)))
             return
         records = log.between(self.position, self.position + FETCH_RECORDS)
         if records:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from schemas import topics
 from schemas.errors import TransportError
 from schemas.instant import text
-from schemas.wire import canonical
 from streams.live.gates import Revoked
 from streams.live.intake import Pace
 from streams.live.statuses import Tail
@@ -40,9 +39,7 @@ class Statuses:
                 process.loop.spawn(process, read())
 
         async def read() -> None:
-            polled = Future()
-            process.loop.after(process.world.chance.ms(1, 500), polled.set)
-            await polled
+            await process.loop.sleep(process.world.chance.ms(1, 500))
             is_looking[0] = False
             if self._tails.get(partition, (None, None, None))[2] is not look:
                 return
@@ -179,9 +176,7 @@ class Process(Worker, Sender):
         self.struck(how, ms)
         if how == "killed":
             await Future()
-        found = Future()
-        self.loop.after(0, found.set)
-        await found  # goes on when the process does
+        await self.loop.sleep(0)  # goes on when the process does
 
     def pause(self, ms: int) -> None:
         """Stand still."""
@@ -246,9 +241,7 @@ class Process(Worker, Sender):
 
     async def _reopen(self, partitions: set[int], generation: int) -> None:
         """As `live.transport.Consumer.reopen`."""
-        read = Future()
-        self.loop.after(self.world.chance.ms(1, 200), read.set)
-        await read  # the table's changelog
+        await self.loop.sleep(self.world.chance.ms(1, 200))  # the table's changelog
         try:
             await self.after_recovery(partitions)
         except Revoked as gone:
@@ -288,7 +281,7 @@ class Process(Worker, Sender):
         """Write a tick into every owned partition, once a second, as `Worker._tick` does."""
         aio, broker = self.world.asyncio, self.world.broker
         while self.world.ticks:
-            value = canonical({"at": text(self.now())})
+            value = b'{"at":"%s"}' % text(self.now()).encode()
             for number in list(self.owners):
                 land = lambda number=number, value=value: broker.append(  # noqa: E731
                     topics.CLOCK, number, [(None, value, ())], self.name

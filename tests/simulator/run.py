@@ -6,9 +6,10 @@ worker (ticks, quiet entries, sessions, retries) is as it is, and a year passes 
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
@@ -17,7 +18,9 @@ import msgspec
 from schemas import topics
 from schemas.instant import text
 from schemas.partitioner import partition_of
-from streams.live import intake, owner, performer, worker
+from streams import journaling
+from streams.ledger import chain, known
+from streams.live import books, intake, owner, performer, worker
 
 from . import lives
 from .broker import Broker
@@ -71,6 +74,8 @@ class Settings:
     """How many µs of the calendar one ms of a worker's clock is, in thousands: 3,600 for an hour a second."""
     fetch_ms: int
     platforms: int
+    hours: int
+    """Between two counts of an account that is looked at: from four a day to one a week."""
     hold: int
     """With more records than this waiting a topic is held back; in life 200,000."""
 
@@ -82,10 +87,11 @@ class Settings:
             "days": random.choice((60, 120, 240, 240, 365)),
             "partitions": random.choice((1, 1, 2, 3)),
             "workers": random.choice((1, 2, 2, 3)),
-            "pace": random.choice((3600, 7200, 14400, 28800, 28800)),
-            "fetch_ms": random.choice((200, 2000, 2000)),
+            "pace": random.choice((3600, 7200, 7200, 14400, 14400, 28800, 28800, 28800, 57600)),
+            "fetch_ms": random.choice((200, 2000, 2000, 4000)),
             "platforms": random.choice((1, 1, 2)),
             "hold": random.choice((5, 50, 500)),
+            "hours": random.choice((6, 12, 24, 24, 48, 72, 168)),
         }
         return cls(**{**drawn, **{name: value for name, value in given.items() if value is not None}})
 
@@ -109,7 +115,7 @@ class World:
         self.asyncio = Asyncio(self.loop)
         platforms = ["weibo", "douyin"][: settings.platforms]
         self.books = lives.books(chance, platforms, settings.days)
-        inputs = lives.lives(chance, self.books, platforms, settings.accounts, settings.days)
+        inputs = lives.lives(chance, self.books, platforms, settings.accounts, settings.days, settings.hours)
         end = lives.START + (spec.until_day or 10**6) * lives.DAY
         only = None if spec.only is None else frozenset(spec.only)
         self.inputs = [one for one in inputs if (only is None or one.number in only) and one.at < end]
@@ -248,6 +254,32 @@ class World:
         return "the world does not come to rest: " + "; ".join(found)
 
 
+def remembered() -> Iterator[tuple[Any, str, Any]]:
+    """Yield functions that read the same books and entries again in each process: of one value the answer is one."""
+    for module, name in ((books, "decode"), (chain, "read_envelope")):
+        yield module, name, lru_cache(None)(getattr(module, name))
+    of_objects = (
+        (books, "book_from_tables"),
+        (known, "read_content"),
+        (journaling, "row_of_json"),
+        (journaling, "pack"),
+    )
+    for module, name in of_objects:
+        yield module, name, _of_the_same(getattr(module, name))
+
+
+def _of_the_same(pure: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that remembers its answer to each object, and the object."""
+    answers: dict[int, tuple[Any, Any]] = {}
+
+    def answer(asked: Any) -> Any:
+        if id(asked) not in answers:
+            answers[id(asked)] = asked, pure(asked)
+        return answers[id(asked)][1]
+
+    return answer
+
+
 @contextmanager
 def replaced(aio: Asyncio, hold: int) -> Iterator[None]:
     """Put virtual time in the place of asyncio in the worker's own modules."""
@@ -255,6 +287,8 @@ def replaced(aio: Asyncio, hold: int) -> Iterator[None]:
     with ExitStack() as stack:
         for module in (owner, performer, worker):
             stack.enter_context(patch.object(module, "asyncio", aio))
+        for module, name, pure in remembered():
+            stack.enter_context(patch.object(module, name, pure))
         stack.enter_context(patch.object(intake, "HOLD_RECORDS", hold))
         for name, _ in levels:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)

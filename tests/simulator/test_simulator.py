@@ -47,7 +47,7 @@ def test_a_seed_is_the_same_run_in_every_process():
 
 
 def test_a_failing_run_is_made_small_and_fails_again_from_its_file(tmp_path):
-    (flaw,) = (flaw for flaw in FLAWS if flaw.name == "head pointer before outputs")
+    (flaw,) = (flaw for flaw in FLAWS if flaw.name == "nothing is published again")
     with flaw.planted():
         found = outcome_of(flaw.spec)
         assert found.violation is not None

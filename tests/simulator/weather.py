@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .process import Process
     from .run import World
 
-LOOK_MS = 10_000
+LOOK_MS = 7_000
 HOUR = DAY // 24
 MOST_WORKERS = 4
 
@@ -31,7 +31,7 @@ class Weather:
         """No worker starts before."""
 
     def begin(self) -> None:
-        """Begin to look every ten seconds."""
+        """Begin to look now and then."""
         self.world.loop.after(LOOK_MS, self._look)
 
     def _look(self) -> None:

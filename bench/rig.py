@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
 
 from schemas import topics
 from schemas.wire import canonical
@@ -50,6 +52,16 @@ class Rig:
     def name(self, topic: str) -> str:
         """Return the full name of a topic."""
         return f"{self.prefix}rows-changelog" if topic == "rows" else topics.full_name(topic, self.prefix)
+
+    def configure(self, topic: str, settings: Mapping[str, str]) -> None:
+        """Change settings of a topic."""
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in settings.items()
+        ]
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self.name(topic), incremental_configs=entries)
+        for future in self._admin.incremental_alter_configs([resource]).values():
+            future.result()
 
     def publish_book(self) -> None:
         """Publish the shipped policy book."""
@@ -118,7 +130,16 @@ class Process:
     def peak_mb(self) -> float:
         """Return the most that it has held."""
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1e3
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric over its labels; the worker was started with `--metrics-port 0`."""
+        (page,) = re.findall(r"metrics at (http://\S+)", self.log)
+        with urllib.request.urlopen(page, timeout=10) as answer:  # noqa: S310 - the log's own address
+            lines = answer.read().decode().splitlines()
+        return sum(
+            float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))
+        )
 
     def wait(self, text: str, times: int = 1, patience_s: float = 300) -> float:
         """Wait until it has said a text so often; return how long after its start that was."""

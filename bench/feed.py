@@ -41,6 +41,11 @@ class Form:
         return b"bilibili:waking-%010d" % number, value
 
 
+def account(number: int) -> str:
+    """Return the id of the account of a waking count."""
+    return f"waking-{number:010}"
+
+
 def producer(bootstrap: str, **more: Any) -> AIOKafkaProducer:
     """Return a producer of prepared batches, not yet started."""
     return AIOKafkaProducer(

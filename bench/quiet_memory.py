@@ -82,8 +82,8 @@ def measure(bootstrap: str, accounts: int, partitions: int) -> Found:
             if not warm_mb:
                 warm_mb, warm_cpu_s = now_mb, worker.cpu_s()
             print(
-                f"{passed:,} accounts: {now_mb:.1f} MB ({now_mb - warm_mb:+.1f} since the warm-up), while they passed up to "
-                f"{highest_mb:.1f}; {len(numbers) / took_s:,.0f} a second; {load()}"
+                f"{passed:,} accounts: {now_mb:.1f} MB ({now_mb - warm_mb:+.1f} since the warm-up), at most "
+                f"{highest_mb:.1f} meanwhile; {len(numbers) / took_s:,.0f} a second; {load()}"
             )
             _empty(bootstrap, name, partitions)
         counts_cpu_s = (passed - WARM_UP) / (worker.cpu_s() - warm_cpu_s)

@@ -12,8 +12,10 @@ import time
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition as Place
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
 
@@ -89,6 +91,27 @@ class Rig:
         places = {TopicPartition(self.name(topic), n): OffsetSpec.latest() for n in range(self.partitions)}
         found = self._admin.list_offsets(places, request_timeout=10)
         return sum(one.result().offset for one in found.values())
+
+    def read(self, topic: str) -> dict[int, list[Any]]:
+        """Return all records of a topic, by partition."""
+        return asyncio.run(self._read(self.name(topic)))
+
+    async def _read(self, name: str) -> dict[int, list[Any]]:
+        places = [Place(name, number) for number in range(self.partitions)]
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=None, auto_offset_reset="earliest"
+        )
+        consumer.assign(places)
+        await consumer.start()
+        try:
+            found: dict[int, list[Any]] = {place.partition: [] for place in places}
+            for place, end in (await consumer.end_offsets(places)).items():
+                while await consumer.position(place) < end:
+                    for records in (await consumer.getmany(timeout_ms=1000)).values():
+                        found[records[0].partition] += records
+            return found
+        finally:
+            await consumer.stop()
 
     @contextlib.contextmanager
     def worker(self, *arguments: str) -> Iterator["Process"]:

@@ -1,0 +1,293 @@
+"""From a count to the notice that it causes: `python -m bench.latency`.
+
+A process of its own sends counts evenly; one in so many is beyond the first line of a new account, so that each of
+these is a decision, with a notice and all that belongs to it. Each count is *due* at its own instant, evenly spaced,
+and waits in the sender until its batch goes, every few milliseconds: the sender's linger, which is told apart. The time
+to the notice is measured by the monotonic clock, which all processes of a machine share; where it was spent, by the
+instants that the topics and the journal have of it, which are whole milliseconds.
+"""
+
+import argparse
+import asyncio
+import bisect
+import gc
+import multiprocessing
+import statistics
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from bench import feed
+from bench.rig import Process, Rig, broker, load
+from schemas import topics
+
+RATES = (20_000, 50_000)
+"""Counts per second."""
+WAKING_S = 400
+"""Decisions per second, roughly."""
+LINGER_S = 0.004
+WARM_UP_S = 4.0
+"""Of what is sent before nothing is told: Python and the broker's compiler have not seen it all yet."""
+STAGES = ("sender's linger", "to the log", "to the entry", "to the output", "to its reader")
+"""Until sent; until the broker has it; until a worker has decided and writes the entry (its fetch, what was in hand
+before it, the decision); until the entry and then the output are acknowledged; until it is read."""
+
+
+class Sent(NamedTuple):
+    """A count that decides: when it was due and sent (monotonic, ns), and arrived (Unix, ms)."""
+
+    account: str
+    due: int
+    sent: int
+    arrived: int
+
+
+class Heard(NamedTuple):
+    """Its notice: when it was read (monotonic, ns) and arrived in its topic (Unix, ms), and its place there."""
+
+    read: int
+    arrived: int
+    partition: int
+    seq: int
+
+
+class Found(NamedTuple):
+    """What one round measured, in ms."""
+
+    rate: int
+    outputs: int
+    p50: float
+    p99: float
+    p999: float
+    longest: float
+    stages: dict[str, tuple[float, float]]
+    """Of each stage the median and the 99th percentile."""
+    worker_cores: float
+    """CPU seconds of the worker per second."""
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Return the smallest value that so large a share of all are not above: nothing is interpolated.
+
+    Args:
+        ordered: The values, ascending; at least one.
+        share: Between 0 and 1.
+
+    Examples:
+        >>> quantile([1, 2, 3, 4], 0.5), quantile([1, 2, 3, 4], 0.99)
+        (2, 4)
+    """
+    return ordered[max(0, -(-int(share * 1e9) * len(ordered) // 10**9) - 1)]
+
+
+# The sender --------------------------------------------------------------------------------------
+
+
+def every(rate: int) -> int:
+    """Return of how many counts one decides: odd, so that all partitions have some."""
+    return max(1, rate // WAKING_S) | 1
+
+
+def send_evenly(
+    bootstrap: str, topic: str, partitions: int, rate: int, seconds: float, told: Connection
+) -> None:
+    """Send counts evenly, one batch per partition and linger; tell of those that decide."""
+    gc.disable()  # a pause of the sender's is not the worker's
+    told.send(asyncio.run(_send_evenly(bootstrap, topic, partitions, rate, seconds)))
+
+
+async def _send_evenly(bootstrap: str, topic: str, partitions: int, rate: int, seconds: float) -> list[Sent]:
+    waking, gap = every(rate), 1e9 / rate
+    each = round(rate * LINGER_S)
+    waits: list[tuple[str, int, int, Any]] = []
+    async with feed.producer(bootstrap) as sender:
+        began = time.monotonic_ns()
+        for first in range(0, int(rate * seconds), each):
+            goes = began + int((first + each) * gap)
+            await asyncio.sleep(max(0.0, (goes - time.monotonic_ns()) / 1e9))
+            form = feed.Form(time.time_ns() // 1000)
+            for partition in range(partitions):
+                own = range(first + (partition - first) % partitions, first + each, partitions)
+                records = [form.quiet(n) if n % waking else form.waking(n) for n in own]
+                (batch,) = feed.batches(sender, records)
+                acked = await sender.send_batch(batch, topic, partition=partition)
+                sent = time.monotonic_ns()
+                waits += [
+                    (feed.account(n), began + int(n * gap), sent, acked) for n in own if n % waking == 0
+                ]
+        return [Sent(account, due, sent, (await acked).timestamp) for account, due, sent, acked in waits]
+
+
+# The receiver ------------------------------------------------------------------------------------
+
+
+class _Notice(msgspec.Struct):
+    account_id: str
+    seq: int
+
+
+async def _listen(rig: Rig, heard: dict[str, Heard], ready: asyncio.Event) -> None:
+    """Keep when each notice is first read."""
+    notice = msgspec.json.Decoder(_Notice)
+    consumer = AIOKafkaConsumer(bootstrap_servers=rig.bootstrap, group_id=None)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(rig.name(topics.DISCLOSURE), n) for n in range(rig.partitions)])
+        await consumer.seek_to_end()
+        ready.set()
+        async for record in consumer:
+            at, said = time.monotonic_ns(), notice.decode(record.value)
+            heard.setdefault(said.account_id, Heard(at, record.timestamp, record.partition, said.seq))
+    finally:
+        await consumer.stop()
+
+
+async def _round(rig: Rig, worker: Process, rate: int, seconds: float) -> Found:
+    heard: dict[str, Heard] = {}
+    ready = asyncio.Event()
+    listening = asyncio.create_task(_listen(rig, heard, ready))
+    await ready.wait()
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe(duplex=False)
+    sender = spawn.Process(
+        target=send_evenly,
+        args=(rig.bootstrap, rig.name(topics.COUNTS), rig.partitions, rate, seconds, theirs),
+        daemon=True,
+    )
+    sender.start()
+    theirs.close()
+    try:
+        await asyncio.sleep(WARM_UP_S)
+        began, cpu = time.monotonic(), worker.cpu_s()
+        await asyncio.sleep(seconds - WARM_UP_S)
+        cores = (worker.cpu_s() - cpu) / (time.monotonic() - began)
+        try:
+            sent: list[Sent] = await asyncio.to_thread(ours.recv)
+        except EOFError:
+            raise SystemExit("the sender ended before its time: look above") from None
+        async with asyncio.timeout(60):
+            while any(one.account not in heard for one in sent):  # noqa: ASYNC110 - it is over at once
+                await asyncio.sleep(0.1)
+    finally:
+        sender.kill()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    steady = [one for one in sent if one.due - sent[0].due > WARM_UP_S * 1e9]
+    return found(rate, steady, heard, await asyncio.to_thread(entries_of, rig), cores)
+
+
+# What came of it ---------------------------------------------------------------------------------
+
+
+Entries = dict[int, tuple[list[int], list[int]]]
+"""By partition of each entry the first notice that comes after it, and when it was written (Unix, ms)."""
+
+
+class _Content(msgspec.Struct):
+    next_seq: dict[str, int]
+
+
+class _Entry(msgspec.Struct):
+    content: _Content
+
+
+def entries_of(rig: Rig) -> Entries:
+    """Read the journals."""
+    entry = msgspec.json.Decoder(_Entry)
+    read: Entries = {}
+    for number, records in rig.read(topics.JOURNAL).items():
+        upto = [entry.decode(record.value).content.next_seq[topics.DISCLOSURE] for record in records]
+        read[number] = upto, [record.timestamp for record in records]
+    return read
+
+
+def found(rate: int, sent: Sequence[Sent], heard: dict[str, Heard], entries: Entries, cores: float) -> Found:
+    """Put together what was sent, heard and journaled.
+
+    Args:
+        rate: Counts per second.
+        sent: What was sent after the warm-up, each with its notice.
+        heard: The notices, by account.
+        entries: The journals.
+        cores: CPU seconds of the worker per second.
+    """
+    wall_ms = time.time_ns() / 1e6 - time.monotonic_ns() / 1e6
+    took: list[float] = []
+    parts: list[tuple[float, ...]] = []
+    for one in sent:
+        notice = heard[one.account]
+        upto, written = entries[notice.partition]
+        # what is said in whole milliseconds is half of one later in the mean
+        marks = (
+            one.due / 1e6 + wall_ms,
+            one.sent / 1e6 + wall_ms,
+            one.arrived + 0.5,
+            written[bisect.bisect_right(upto, notice.seq)] + 0.5,
+            notice.arrived + 0.5,
+            notice.read / 1e6 + wall_ms,
+        )
+        parts.append(tuple(after - before for before, after in pairwise(marks)))
+        took.append((notice.read - one.due) / 1e6)
+    took.sort()
+    columns = {name: sorted(part[place] for part in parts) for place, name in enumerate(STAGES)}
+    return Found(
+        rate,
+        len(took),
+        *(quantile(took, share) for share in (0.5, 0.99, 0.999)),
+        took[-1],
+        {name: (quantile(column, 0.5), quantile(column, 0.99)) for name, column in columns.items()},
+        cores,
+    )
+
+
+def measure(bootstrap: str, rate: int, outputs: int, partitions: int) -> Found:
+    """Send counts at a rate until so many outputs were caused; print how late they were, and return it."""
+    rig = Rig(bootstrap, partitions)
+    rig.publish_book()
+    seconds = WARM_UP_S + outputs * every(rate) / rate * 1.02
+    with rig.worker() as worker:
+        worker.wait(" is ours from entry ", partitions)
+        one = asyncio.run(_round(rig, worker, rate, seconds))
+    stages = ", ".join(f"{name} {half:.1f} / {most:.1f}" for name, (half, most) in one.stages.items())
+    print(
+        f"{rate:,} counts a second: p50 {one.p50:.1f} ms, p99 {one.p99:.1f}, p99.9 {one.p999:.1f}, longest "
+        f"{one.longest:.1f} of {one.outputs:,} notices; the worker took {one.worker_cores:.2f} cores; {load()}\n"
+        f"    of it, p50 / p99 of each: {stages}"
+    )
+    return one
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rates", type=int, nargs="+", default=RATES, help="counts per second")
+    parser.add_argument("--outputs", type=int, default=10_000, help="of each round")
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--bootstrap", help="a broker that is up; otherwise one is started and ended")
+    said = parser.parse_args()
+    with broker(said.bootstrap) as at:
+        every_round = [
+            [measure(at, rate, said.outputs, said.partitions) for rate in said.rates]
+            for _ in range(said.rounds)
+        ]
+    for of_rate in zip(*every_round, strict=True):
+        p50, p99, p999 = (
+            statistics.median(getattr(one, name) for one in of_rate) for name in ("p50", "p99", "p999")
+        )
+        print(
+            f"{of_rate[0].rate:,} a second, median of {said.rounds}: "
+            f"p50 {p50:.1f} ms, p99 {p99:.1f}, p99.9 {p999:.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

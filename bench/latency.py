@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import bisect
 import gc
+import math
 import multiprocessing
 import statistics
 import time
@@ -89,22 +90,26 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 # The sender --------------------------------------------------------------------------------------
 
 
-def every(rate: int) -> int:
-    """Return of how many counts one decides: odd, so that all partitions have some."""
-    return max(1, rate // WAKING_S) | 1
+def every(rate: int, partitions: int) -> int:
+    """Return of how many counts one decides; it has no divisor with the partitions, so that each has its share."""
+    one_in = max(1, rate // WAKING_S)
+    while math.gcd(one_in, partitions) != 1:
+        one_in += 1
+    return one_in
 
 
 def send_evenly(
-    bootstrap: str, topic: str, partitions: int, rate: int, seconds: float, told: Connection
+    bootstrap: str, topic: str, partitions: int, rate: int, waking: int, seconds: float, told: Connection
 ) -> None:
     """Send counts evenly, one batch per partition and linger; tell of those that decide."""
     gc.disable()  # a pause of the sender's is not the worker's
-    told.send(asyncio.run(_send_evenly(bootstrap, topic, partitions, rate, seconds)))
+    told.send(asyncio.run(_send_evenly(bootstrap, topic, partitions, rate, waking, seconds)))
 
 
-async def _send_evenly(bootstrap: str, topic: str, partitions: int, rate: int, seconds: float) -> list[Sent]:
-    waking, gap = every(rate), 1e9 / rate
-    each = round(rate * LINGER_S)
+async def _send_evenly(
+    bootstrap: str, topic: str, partitions: int, rate: int, waking: int, seconds: float
+) -> list[Sent]:
+    gap, each = 1e9 / rate, round(rate * LINGER_S)
     waits: list[tuple[str, int, int, Any]] = []
     async with feed.producer(bootstrap) as sender:
         began = time.monotonic_ns()
@@ -153,11 +158,12 @@ async def _round(rig: Rig, worker: Process, rate: int, seconds: float) -> Found:
     ready = asyncio.Event()
     listening = asyncio.create_task(_listen(rig, heard, ready))
     await ready.wait()
+    waking = every(rate, rig.partitions)
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
     sender = spawn.Process(
         target=send_evenly,
-        args=(rig.bootstrap, rig.name(topics.COUNTS), rig.partitions, rate, seconds, theirs),
+        args=(rig.bootstrap, rig.name(topics.COUNTS), rig.partitions, rate, waking, seconds, theirs),
         daemon=True,
     )
     sender.start()
@@ -250,7 +256,7 @@ def measure(bootstrap: str, rate: int, outputs: int, partitions: int) -> Found:
     """Send counts at a rate until so many outputs were caused; print how late they were, and return it."""
     rig = Rig(bootstrap, partitions)
     rig.publish_book()
-    seconds = WARM_UP_S + outputs * every(rate) / rate * 1.02
+    seconds = WARM_UP_S + outputs * every(rate, partitions) / rate * 1.02
     with rig.worker() as worker:
         worker.wait(" is ours from entry ", partitions)
         one = asyncio.run(_round(rig, worker, rate, seconds))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -30,6 +31,8 @@ ROOT = Path(__file__).parents[1]
 LOOK_S = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+
+logging.getLogger("aiokafka").setLevel(logging.ERROR)  # of new topics it warns that nobody leads them yet
 
 
 def load() -> str:
@@ -164,10 +167,16 @@ class Process:
             float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))
         )
 
+    def check(self) -> None:
+        """End the measurement if the worker has ended."""
+        if self._process.poll() is not None:
+            raise SystemExit(f"the worker ended by itself:\n{self.log[-3000:]}")
+
     def wait(self, text: str, times: int = 1, patience_s: float = 300) -> float:
         """Wait until it has said a text so often; return how long after its start that was."""
         while self.log.count(text) < times:
-            if self._process.poll() is not None or time.monotonic() - self.began > patience_s:
+            self.check()
+            if time.monotonic() - self.began > patience_s:
                 raise SystemExit(f"the worker never said {text!r}:\n{self.log[-3000:]}")
             time.sleep(LOOK_S)
         return time.monotonic() - self.began

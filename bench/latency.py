@@ -30,8 +30,8 @@ from schemas import topics
 
 RATES = (20_000, 50_000)
 """Counts per second."""
-WAKING_S = 400
-"""Decisions per second, roughly."""
+ONE_IN = 250
+"""Of so many counts one decides: the share of the measurements that the target was taken from."""
 LINGER_S = 0.004
 WARM_UP_S = 4.0
 """Of what is sent before nothing is told: Python and the broker's compiler have not seen it all yet."""
@@ -90,9 +90,13 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 # The sender --------------------------------------------------------------------------------------
 
 
-def every(rate: int, partitions: int) -> int:
-    """Return of how many counts one decides; it has no divisor with the partitions, so that each has its share."""
-    one_in = max(1, rate // WAKING_S)
+def spread(one_in: int, partitions: int) -> int:
+    """Return the next number that has no divisor with the partitions: then each of them has its share.
+
+    Examples:
+        >>> spread(250, 4)
+        251
+    """
     while math.gcd(one_in, partitions) != 1:
         one_in += 1
     return one_in
@@ -153,12 +157,11 @@ async def _listen(rig: Rig, heard: dict[str, Heard], ready: asyncio.Event) -> No
         await consumer.stop()
 
 
-async def _round(rig: Rig, worker: Process, rate: int, seconds: float) -> Found:
+async def _round(rig: Rig, worker: Process, rate: int, waking: int, seconds: float) -> Found:
     heard: dict[str, Heard] = {}
     ready = asyncio.Event()
     listening = asyncio.create_task(_listen(rig, heard, ready))
     await ready.wait()
-    waking = every(rate, rig.partitions)
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
     sender = spawn.Process(
@@ -252,18 +255,19 @@ def found(rate: int, sent: Sequence[Sent], heard: dict[str, Heard], entries: Ent
     )
 
 
-def measure(bootstrap: str, rate: int, outputs: int, partitions: int) -> Found:
+def measure(bootstrap: str, rate: int, outputs: int, partitions: int, one_in: int = ONE_IN) -> Found:
     """Send counts at a rate until so many outputs were caused; print how late they were, and return it."""
     rig = Rig(bootstrap, partitions)
     rig.publish_book()
-    seconds = WARM_UP_S + outputs * every(rate, partitions) / rate * 1.02
+    waking = spread(one_in, partitions)
+    seconds = WARM_UP_S + outputs * waking / rate * 1.02
     with rig.worker() as worker:
         worker.wait(" is ours from entry ", partitions)
-        one = asyncio.run(_round(rig, worker, rate, seconds))
+        one = asyncio.run(_round(rig, worker, rate, waking, seconds))
     stages = ", ".join(f"{name} {half:.1f} / {most:.1f}" for name, (half, most) in one.stages.items())
     print(
-        f"{rate:,} counts a second: p50 {one.p50:.1f} ms, p99 {one.p99:.1f}, p99.9 {one.p999:.1f}, longest "
-        f"{one.longest:.1f} of {one.outputs:,} notices; the worker took {one.worker_cores:.2f} cores; {load()}\n"
+        f"{rate:,} counts a second, one in {waking} decides: p50 {one.p50:.1f} ms, p99 {one.p99:.1f}, "
+        f"p99.9 {one.p999:.1f}, longest {one.longest:.1f} of {one.outputs:,} notices; the worker took {one.worker_cores:.2f} cores; {load()}\n"
         f"    of it, p50 / p99 of each: {stages}"
     )
     return one
@@ -275,14 +279,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rates", type=int, nargs="+", default=RATES, help="counts per second")
+    parser.add_argument("--one-in", type=int, default=ONE_IN, help="of so many counts one decides")
     parser.add_argument("--outputs", type=int, default=10_000, help="of each round")
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--bootstrap", help="a broker that is up; otherwise one is started and ended")
     said = parser.parse_args()
     with broker(said.bootstrap) as at:
         every_round = [
-            [measure(at, rate, said.outputs, said.partitions) for rate in said.rates]
+            [measure(at, rate, said.outputs, said.partitions, said.one_in) for rate in said.rates]
             for _ in range(said.rounds)
         ]
     for of_rate in zip(*every_round, strict=True):

@@ -267,7 +267,8 @@ def measure(bootstrap: str, rate: int, outputs: int, partitions: int, one_in: in
     stages = ", ".join(f"{name} {half:.1f} / {most:.1f}" for name, (half, most) in one.stages.items())
     print(
         f"{rate:,} counts a second, one in {waking} decides: p50 {one.p50:.1f} ms, p99 {one.p99:.1f}, "
-        f"p99.9 {one.p999:.1f}, longest {one.longest:.1f} of {one.outputs:,} notices; the worker took {one.worker_cores:.2f} cores; {load()}\n"
+        f"p99.9 {one.p999:.1f}, longest {one.longest:.1f} of {one.outputs:,} notices; "
+        f"the worker took {one.worker_cores:.2f} cores; {load()}\n"
         f"    of it, p50 / p99 of each: {stages}"
     )
     return one

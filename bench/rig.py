@@ -1,4 +1,4 @@
-"""A broker of its own, topics of its own, one real worker as a process, and what that worker costs."""
+"""A broker of its own, topics of its own, one real worker (or another program) as a process, and what it costs."""
 
 import asyncio
 import contextlib
@@ -6,12 +6,13 @@ import logging
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,15 @@ class Rig:
         value = canonical({"book": book.tables, "hash": book.hash})
         self.send(topics.BOOKS, {0: [(None, value, [])]})
 
-    def send(self, topic: str, messages: dict[int, Iterable[Message]]) -> None:
+    def send(
+        self, topic: str, messages: Mapping[int, Iterable[Message]], batch_bytes: int = 512 * 1024
+    ) -> None:
         """Send messages to the partitions of a topic, each in order, and wait for the acknowledgements."""
-        asyncio.run(self._send(self.name(topic), messages))
+        asyncio.run(self._send(self.name(topic), messages, batch_bytes))
 
-    async def _send(self, name: str, messages: dict[int, Iterable[Message]]) -> None:
+    async def _send(self, name: str, messages: Mapping[int, Iterable[Message]], batch_bytes: int) -> None:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap, acks="all", linger_ms=0, max_batch_size=512 * 1024
+            bootstrap_servers=self.bootstrap, acks="all", linger_ms=0, max_batch_size=batch_bytes
         )
         await producer.start()
         try:
@@ -119,21 +122,37 @@ class Rig:
     @contextlib.contextmanager
     def worker(self, *arguments: str) -> Iterator["Process"]:
         """Run one worker, which is ended in good order."""
+        command = [sys.executable, "-m", "streams.cli", "worker", "--bootstrap", self.bootstrap]
+        with self.program([*command, "--prefix", self.prefix, *arguments]) as process:
+            yield process
+
+    @contextlib.contextmanager
+    def program(self, command: Sequence[str]) -> Iterator["Process"]:
+        """Run a program, which is ended in good order."""
         with tempfile.TemporaryDirectory() as directory:
-            process = Process(self, Path(directory) / "worker.log", *arguments)
+            process = Process(Path(directory) / "program.log", command)
             try:
                 yield process
             finally:
                 process.stop()
 
+    def delete(self) -> None:
+        """Delete its topics, and those that a program has made whose names begin as theirs do."""
+        named = [name for name in self._admin.list_topics(timeout=10).topics if name.startswith(self.prefix)]
+        for deleted in self._admin.delete_topics(named, request_timeout=30).values():
+            deleted.result()
+
 
 class Process:
-    """One worker process, and what it costs."""
+    """One program, and what it costs.
 
-    def __init__(self, rig: Rig, log: Path, *arguments: str) -> None:
+    Args:
+        log: Takes all that it says.
+        command: What is run, in the project's directory.
+    """
+
+    def __init__(self, log: Path, command: Sequence[str]) -> None:
         self._log = log
-        command = [sys.executable, "-m", "streams.cli", "worker", "--bootstrap", rig.bootstrap]
-        command += ["--prefix", rig.prefix, *arguments]
         self.began = time.monotonic()
         with log.open("w") as file:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
@@ -172,14 +191,28 @@ class Process:
         if self._process.poll() is not None:
             raise SystemExit(f"the worker ended by itself:\n{self.log[-3000:]}")
 
-    def wait(self, text: str, times: int = 1, patience_s: float = 300) -> float:
+    def wait(self, text: str, times: int = 1, patience_s: float = 300, look_s: float = LOOK_S) -> float:
         """Wait until it has said a text so often; return how long after its start that was."""
         while self.log.count(text) < times:
+<<<<<<< HEAD
             self.check()
             if time.monotonic() - self.began > patience_s:
                 raise SystemExit(f"the worker never said {text!r}:\n{self.log[-3000:]}")
             time.sleep(LOOK_S)
+=======
+            self.must_live(f"said {text!r}", patience_s)
+            time.sleep(look_s)
+>>>>>>> db95a70 (make bench: the same counts through Nameplate and its peers, side by side)
         return time.monotonic() - self.began
+
+    def must_live(self, to: str, patience_s: float = 300) -> None:
+        """Give it up if it has ended, or has run for too long."""
+        if self._process.poll() is not None or time.monotonic() - self.began > patience_s:
+            raise SystemExit(f"the program never {to}:\n{self.log[-3000:]}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """End it."""

@@ -45,6 +45,7 @@ def create_app(datadir: str) -> faust.App:
         stream_buffer_maxsize=16_384,
         broker_commit_interval=1.0,
         web_enabled=False,
+        worker_redirect_stdouts=False,
         datadir=datadir,
     )
     counts = app.topic(arguments.counts, value_type=Count, key_type=str, key_serializer="raw")

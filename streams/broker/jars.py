@@ -119,13 +119,18 @@ def fetch_jars(java: Path, say: Callable[[str], None] = lambda _: None) -> Path:
         # Whole or not at all: what an interrupted fetch left under the other name is thrown away.
         part = cache / "fetching"
         shutil.rmtree(part, ignore_errors=True)
-        _run_maven(maven, java, part)
+        copy_jars(maven, java, part)
         part.rename(jars)
     return jars
 
 
-def _run_maven(maven: Path, java: Path, directory: Path) -> None:
-    call = [str(maven), "-q", "-B", "-C", "-f", str(_POM), "dependency:copy-dependencies"]
+def copy_jars(maven: Path, java: Path, directory: Path, pom: Path = _POM) -> None:
+    """Let Maven put the jars of a pom into a directory.
+
+    Raises:
+        OperatorError: it could not; the message holds its last lines.
+    """
+    call = [str(maven), "-q", "-B", "-C", "-f", str(pom), "dependency:copy-dependencies"]
     call += ["-DincludeScope=runtime", f"-DoutputDirectory={directory}"]
     home = java.resolve().parent.parent
     is_home = (home / "bin" / "java").exists()  # not so where `java` is a version manager's script

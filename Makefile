@@ -39,6 +39,13 @@ fuzz: $(SETUP)  ## feed decoders and loaders with 100,000 cases (guided where at
 audit: $(SETUP)  ## look up known vulnerabilities of all that is locked (needs PyPI's own service)
 	$(BIN)/python tests/audit.py
 
+bench: $(SETUP)  ## measure: the same counts through Nameplate and its peers, and more; writes bench/RESULTS.md (25 minutes)
+	$(BIN)/python -m bench $(BENCH)
+
+bench-lock:  ## resolve the lock of the benchmark's peers anew (needs uv)
+	uv pip compile bench/peers/requirements.in --generate-hashes --no-emit-index-url --python-version 3.11 \
+		--custom-compile-command "make bench-lock" --output-file bench/peers/requirements.lock
+
 check: $(SETUP)  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -54,4 +61,4 @@ lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 clean:  ## remove what the commands made
 	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo faults faults-full test fuzz audit mutants check schemas lock clean
+.PHONY: help setup demo faults faults-full test fuzz audit mutants bench bench-lock check schemas lock clean

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench import loads, plot, race, report, results
 from bench.contestants import CONTESTANTS, Peers, Stream
-from bench.rig import ROOT, broker, load
 from bench.results import HERE, Measure, Race
+from bench.rig import ROOT, broker, load
 
 MEASURES: dict[str, tuple[str, ...]] = {
     "wake": ("bench.wake",),

@@ -99,7 +99,7 @@ CONTESTANTS = (
         "Quix Streams",
         "a row per count (RocksDB), a changelog record per account and commit; a record per crossing",
         loads.quiet,
-        300_000,
+        500_000,
         "ours",
         "quix",
     ),
@@ -210,8 +210,16 @@ def _installed(say: Callable[[str], None]) -> Path:
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     if not mark.is_file() or mark.read_text() != wanted:
         say(f"Installing the peers into {directory}, once")
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-        for call in ([sys.executable, "-m", "venv", "--clear", directory], [*pip, "-r", lock]):
+        pip = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+        ]
+        for call in ([sys.executable, "-m", "venv", "--clear", str(directory)], [*pip, "-r", str(lock)]):
             subprocess.run(call, capture_output=True, text=True, check=True)
         mark.write_text(wanted)
     return python

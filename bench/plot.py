@@ -34,7 +34,7 @@ def svg(race: Race) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
         "<title>Counts per second of CPU and of wall time</title>",
         f"<style>{STYLE}</style>",
-        f'<text x="{LEFT}" y="18">Counts a second: of CPU (dark bar), of wall time (light bar)</text>',
+        f'<text x="{LEFT}" y="18">Counts a second: upper bar of CPU, lower bar of wall time</text>',
         f'<text x="{LEFT}" y="34" class="small">median; the line goes from the least to the most</text>',
     ]
     for number, (one, rate) in enumerate(found):

@@ -27,7 +27,7 @@ REST_S = 2.0
 SETTLED_S = 0.3
 """Without another row: the last one has been written."""
 PATIENCE_S = 600.0
-SMALL_BYTES = 16 * 1024
+SMALL_BYTES = 15 * 1024
 """Batches of this size hold fewer than 100 counts."""
 
 Command = Callable[[Rig, Load], list[str]]

@@ -46,7 +46,7 @@ def run_race(said: argparse.Namespace, command: str) -> Race:
                         fed[one.stream, counts],
                         small_batches=one.small_batches,
                     )
-                except SystemExit as end:
+                except (SystemExit, OSError) as end:
                     if not one.peer:
                         raise
                     ran.missing[one.name] = str(end).strip().splitlines()[-1]

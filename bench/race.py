@@ -22,6 +22,8 @@ from bench.rig import Process, Rig, load
 from schemas import topics
 
 LOOK_S = 0.005
+ASK_S = 0.02
+"""Between two questions to the broker, which shares the cores with what is measured."""
 REST_S = 2.0
 """After the warm-up: for whoever commits each second to have done so."""
 SETTLED_S = 0.3
@@ -104,17 +106,17 @@ def _warm_up(rig: Rig, process: Process, fed: Load) -> float:
     while (told := rig.end(topics.DISCLOSURE)) < fed.warm.crossings:
         first_s = first_s or (time.monotonic() - process.began if told else 0.0)
         process.must_live("took the first counts", PATIENCE_S)
-        time.sleep(LOOK_S)
+        time.sleep(ASK_S)
     return first_s or time.monotonic() - process.began
 
 
 def _ours(rig: Rig, process: Process, clock: _Clock, fed: Load) -> tuple[float, float]:
     while rig.end(topics.DISCLOSURE) < fed.warm.crossings + fed.measured.crossings:
         process.must_live("told all crossings", PATIENCE_S)
-        time.sleep(LOOK_S)
+        time.sleep(ASK_S)
     taken, rows, since = clock.read(), rig.end("rows"), time.monotonic()
     while time.monotonic() - since < SETTLED_S:
-        time.sleep(LOOK_S)
+        time.sleep(ASK_S)
         found = rig.end("rows")
         if found > rows:
             taken, rows, since = clock.read(), found, time.monotonic()

@@ -189,25 +189,19 @@ class Process:
     def check(self) -> None:
         """End the measurement if the worker has ended."""
         if self._process.poll() is not None:
-            raise SystemExit(f"the worker ended by itself:\n{self.log[-3000:]}")
+            raise SystemExit(f"it ended by itself:\n{self.log[-3000:]}")
 
     def wait(self, text: str, times: int = 1, patience_s: float = 300, look_s: float = LOOK_S) -> float:
         """Wait until it has said a text so often; return how long after its start that was."""
         while self.log.count(text) < times:
-<<<<<<< HEAD
-            self.check()
-            if time.monotonic() - self.began > patience_s:
-                raise SystemExit(f"the worker never said {text!r}:\n{self.log[-3000:]}")
-            time.sleep(LOOK_S)
-=======
             self.must_live(f"said {text!r}", patience_s)
             time.sleep(look_s)
->>>>>>> db95a70 (make bench: the same counts through Nameplate and its peers, side by side)
         return time.monotonic() - self.began
 
     def must_live(self, to: str, patience_s: float = 300) -> None:
         """Give it up if it has ended, or has run for too long."""
-        if self._process.poll() is not None or time.monotonic() - self.began > patience_s:
+        self.check()
+        if time.monotonic() - self.began > patience_s:
             raise SystemExit(f"the program never {to}:\n{self.log[-3000:]}")
 
     def signal(self, number: signal.Signals) -> None:

@@ -13,8 +13,7 @@ Laws of this file:
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from schemas import topics
 from schemas.counts import Said
@@ -351,9 +350,7 @@ class Fold:
 
     def _decode(self, topic: str, record: Any) -> Any:
         """Return what a raw record says, None where nothing is decided of it yet."""
-        if topic == topics.CLOCK:
-            return _tick_of(record.value)
-        if topic == topics.BOOKS:
+        if topic in (topics.CLOCK, topics.BOOKS):
             return decode(topic, record.key, record.value, ())
         if self.book is None or self._is_before_time:
             return None
@@ -383,11 +380,6 @@ class Fold:
         yield from self.decider.look_again(cause, done)
 
 
-@lru_cache(maxsize=16)  # asked of the same tick before it is taken, and when it is
-def _tick_of(value: bytes | None) -> ClockTicked:
-    return cast(ClockTicked, decode(topics.CLOCK, None, value, ()))
-
-
 def _time_of_tick(tick: Any) -> int:
     """Return the T that a raw tick asks for: the earlier of the two clocks; a file has only one.
 
@@ -395,7 +387,7 @@ def _time_of_tick(tick: Any) -> int:
         Rule 20: a tick that the broker did not stamp moves nothing.
     """
     try:
-        at = _tick_of(tick.value).at
+        at: int = decode(topics.CLOCK, tick.key, tick.value, ()).at  # type: ignore[assignment]
     except InputError:
         return BEFORE_TIME
     if tick.timestamp < 0:

@@ -4,6 +4,7 @@ Those of the protocol's machines are the explorer's own (`tests/explorer/flawed.
 the others lie where its tiny core cannot look: in the law, the real fold, the intake, the worker's round about it.
 """
 
+import bisect
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -405,8 +406,8 @@ FLAWS = (
     Flaw(
         "dues in the order of a set",
         (
-            (agenda, "heappush", lambda heap, one: heap.insert(0, one)),
-            (agenda, "heapify", lambda _: None),
+            (agenda, "heappush", lambda heap, one: bisect.insort_left(heap, one, key=lambda due: due.due)),
+            (agenda, "heapify", lambda heap: heap.sort(key=lambda due: due.due)),
             (agenda, "heappop", lambda heap: heap.pop(0)),
         ),
         (),

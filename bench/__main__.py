@@ -20,6 +20,9 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "wake": ("bench.wake",),
     "recovery": ("bench.recovery",),
     "deadlines": ("bench.deadlines",),
+    "latency": ("bench.latency",),
+    "scale": ("bench.scale",),
+    "quiet-memory": ("bench.quiet_memory",),
 }
 """What is measured beside the race: a name, and the module with its arguments. What it prints is reported."""
 
@@ -60,11 +63,17 @@ def run_race(said: argparse.Namespace, command: str) -> Race:
 
 def run_measure(name: str) -> Measure:
     """Let a measurement run, and return what it said."""
-    call = [sys.executable, "-m", *MEASURES[name]]
-    _say(f"{name}: python -m {shlex.join(MEASURES[name])}")
-    done = subprocess.run(call, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    print(done.stdout, flush=True)
-    return Measure(results.made(f"python -m {shlex.join(MEASURES[name])}", {}), done.stdout)
+    command = f"python -m {shlex.join(MEASURES[name])}"
+    _say(f"{name}: {command}")
+    lines = []
+    call = [sys.executable, "-u", "-m", *MEASURES[name]]
+    with subprocess.Popen(call, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            lines.append(line)
+    if process.returncode:
+        lines.append(f"It did not come to its end: exit status {process.returncode}.\n")
+    return Measure(results.made(command, {}), "".join(lines))
 
 
 def main() -> None:
@@ -94,9 +103,9 @@ def main() -> None:
         else:
             found.measures[name] = run_measure(name)
         results.write(found)
-    if found.race is not None:
-        (HERE / "results.svg").write_text(plot.svg(found.race), "utf-8")
-    (HERE / "RESULTS.md").write_text(report.markdown(found), "utf-8")
+        if found.race is not None:
+            (HERE / "results.svg").write_text(plot.svg(found.race), "utf-8")
+        (HERE / "RESULTS.md").write_text(report.markdown(found), "utf-8")
     _say(f"Written: {HERE / 'RESULTS.md'}")
 
 

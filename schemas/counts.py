@@ -7,7 +7,7 @@ plain refuses its chunk, and the chunk is then read one by one: this never says 
 the lenient side (a test holds it against the full path).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -44,14 +44,6 @@ _QUOTES = 2 * 5 + 2 * 4
 _parse = msgspec.json.Decoder(Said).decode
 
 
-def own_keys(values: Iterable[bytes]) -> list[bytes] | None:
-    """Return `platform:account_id` of each value, None where any is no count at all."""
-    try:
-        return [f"{one.platform}:{one.account_id}".encode() for one in map(_parse, values)]
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-
-
 def decode_counts(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Counts | None:
     """Return what the values of `follower-counts` records say, None where any is not sound and plain.
 
@@ -61,19 +53,44 @@ def decode_counts(keys: Sequence[bytes | None], values: Sequence[bytes | None]) 
     """
     try:
         said = [_parse(value) for value in values]  # type: ignore[arg-type]
-        written = b"".join(values)  # type: ignore[arg-type]
+        joined = _joined_keys(said)
         # Equal as a whole is equal one by one, because `_are_keys` finds no further line break in it.
-        joined = "\n".join([f"{one.platform}:{one.account_id}" for one in said]).encode()
-        sound = (
-            joined == b"\n".join(keys)  # type: ignore[arg-type]
-            and _are_keys(joined, len(said))
-            and not "".join([one.event_id for one in said]).encode().translate(None, _VISIBLE)
-            and written.count(b'"') == _QUOTES * len(said)
-            and (len(written) <= MOST_BYTES or max(map(len, values)) <= MOST_BYTES)  # type: ignore[arg-type]
-        )
+        sound = joined == b"\n".join(keys) and _are_sound(said, joined, values, b"".join(values))  # type: ignore[arg-type]
         return Counts(said, _instants(said)) if sound else None
     except (msgspec.DecodeError, TypeError, ValueError, RecursionError):
         return None
+
+
+def read_counts(values: Sequence[bytes]) -> tuple[list[bytes], Counts] | None:
+    """Return the keys that values have and what they say, None where any is not sound and plain.
+
+    Args:
+        values: One or more.
+    """
+    try:
+        said = list(map(_parse, values))
+        joined = _joined_keys(said)
+        if not _are_sound(said, joined, values, b"".join(values)):
+            return None
+        return joined.split(b"\n"), Counts(said, _instants(said))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+
+
+def _joined_keys(said: Sequence[Said]) -> bytes:
+    return "\n".join([f"{one.platform}:{one.account_id}" for one in said]).encode()
+
+
+def _are_sound(
+    said: Sequence[Said], joined: bytes, values: Sequence[bytes | None], written: bytes
+) -> bool:
+    """Return whether parsed values keep what the parser does not check; `written` is all of them joined."""
+    return (
+        _are_keys(joined, len(said))
+        and not "".join([one.event_id for one in said]).encode().translate(None, _VISIBLE)
+        and written.count(b'"') == _QUOTES * len(said)
+        and (len(written) <= MOST_BYTES or max(map(len, values)) <= MOST_BYTES)  # type: ignore[arg-type]
+    )
 
 
 def _are_keys(joined: bytes, count: int) -> bool:

@@ -10,6 +10,8 @@ from typing import Any, overload
 
 import msgspec
 
+from schemas.counts import Counts
+
 TIMES_UNKNOWN = (-1, 0)
 
 
@@ -33,9 +35,10 @@ class Records(Sequence[Raw]):
         keys: As many.
         values: As many.
         times: Timestamp and its type of each; None where nobody asks for them.
+        counts: What the values of counts say, where they were read before and are sound.
     """
 
-    __slots__ = ("_size", "keys", "offsets", "times", "values")
+    __slots__ = ("_size", "counts", "keys", "offsets", "times", "values")
 
     def __init__(
         self,
@@ -43,11 +46,13 @@ class Records(Sequence[Raw]):
         keys: list[bytes | None],
         values: list[bytes | None],
         times: list[tuple[int, int]] | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self.offsets = offsets
         self.keys = keys
         self.values = values
         self.times = times
+        self.counts = counts
         self._size: int | None = None
 
     @property
@@ -73,12 +78,19 @@ class Records(Sequence[Raw]):
         return cls(offsets, keys, values, times if with_time else None)
 
     @classmethod
-    def plain(cls, start: int, keys: list[bytes], values: list[bytes]) -> "Records":
+    def plain(
+        cls, start: int, keys: list[bytes], values: list[bytes], counts: Counts | None = None
+    ) -> "Records":
         """Return records whose offsets are dense from a first one on, with no times."""
-        return cls(array("q", range(start, start + len(values))), list(keys), list(values), None)
+        return cls(array("q", range(start, start + len(values))), list(keys), list(values), None, counts)
 
     def extend(self, others: "Records") -> None:
-        """Put records behind these."""
+        """Put records behind these; what their values say is known where it is known of both."""
+        if self.counts is not None and others.counts is not None:
+            self.counts = Counts(self.counts.said + others.counts.said, self.counts.at + others.counts.at)
+        else:
+            self.counts = None
+        self._size = None
         self.offsets.extend(others.offsets)
         self.keys.extend(others.keys)
         self.values.extend(others.values)
@@ -96,7 +108,10 @@ class Records(Sequence[Raw]):
         times = self.times
         if isinstance(place, slice):
             cut = times[place] if times is not None else None
-            return Records(self.offsets[place], self.keys[place], self.values[place], cut)
+            counts = self.counts
+            if counts is not None:
+                counts = Counts(counts.said[place], counts.at[place])
+            return Records(self.offsets[place], self.keys[place], self.values[place], cut, counts)
         timestamp, kind = times[place] if times is not None else TIMES_UNKNOWN
         return Raw(self.offsets[place], self.keys[place], self.values[place], timestamp, kind)
 

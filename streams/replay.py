@@ -12,16 +12,18 @@ from typing import BinaryIO
 
 from schemas import topics
 from schemas.account import apply_rows
-from schemas.counts import decode_counts
+from schemas.counts import Counts
 from schemas.errors import InputError, OperatorError
 from schemas.instant import of_option
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook
 from schemas.records import Raw, Records
 from schemas.wire import canonical, decode
+from streams.core.chunks import chunk_at
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
+from streams.replay_dealing import Dealt, Share, deal
 from streams.replay_files import Line, Opened, Plain, rare_topics, read_blocks
 
 WRITER = "replay"
@@ -94,15 +96,44 @@ class Partition:
         self._next[topic] = records.offsets[-1] + 1
         while len(self._run) + len(records) > RUN_RECORDS:
             room = RUN_RECORDS - len(self._run)
-            self._run.extend(records[:room])
+            self._gather(records[:room])
             records = records[room:]
             self.flush()
+        self._gather(records)
+
+    def _gather(self, records: Records) -> None:
+        if not self._run:
+            self._run = records
+            return
+        if self._run.counts is not None and records.counts is None:  # one by itself among many that were read
+            chunk = chunk_at(records, 0)
+            records.counts = Counts(chunk.said, chunk.at)
         self._run.extend(records)
 
-    def take_plain(self, keys: list[bytes], values: list[bytes]) -> None:
+    def take_plain(self, share: Share) -> None:
         """Gather counts that name no offsets."""
         start = self._next[topics.COUNTS]
-        self.take(topics.COUNTS, Records.plain(start, keys, values))
+        self.take(topics.COUNTS, Records.plain(start, share.keys, share.values, share.counts))
+
+    def take_share(self, share: Share, T: int) -> None:
+        """Gather counts while those of the other partitions move a T that all have in common.
+
+        Args:
+            share: This partition's.
+            T: The common time before the first of all.
+        """
+        done = 0
+        if share.latest_before is not None or share.counts.at[0] < T:
+            befores = share.latest_before or [T] * len(share.keys)
+            for place, (at, before) in enumerate(zip(share.counts.at, befores, strict=True)):
+                latest = max(T, before)
+                if at < latest:  # it is decided at the T to which others have come
+                    if place > done:
+                        self.take_plain(share.part(done, place))
+                    done = place
+                    if self.fold.T < latest:
+                        self.advance(latest)
+        self.take_plain(share.part(done, len(share.keys)) if done else share)
 
     def flush(self) -> None:
         """Decide what was gathered."""
@@ -182,39 +213,21 @@ class Replay:
         Raises:
             OperatorError: as `take`.
         """
-        if len(self.partitions) == 1:
-            self.records += len(block.values)
-            self.partitions[0].take_plain(block.keys, block.values)
-        elif self._shares_time_of(block):
-            self.records += len(block.values)
-            self._deal(block)
-        else:
-            for line in block.one_by_one():
+        if self.time == "records" and any(one.platform not in self._platforms for one in block.counts.said):
+            for line in block.one_by_one():  # it has no instant that moves T
                 self.take(line)
+            return
+        self.records += len(block.values)
+        self.take_dealt(deal(block, len(self.partitions)))
 
-    def _deal(self, block: Plain) -> None:
-        count = len(self.partitions)
-        dealt: list[tuple[list[bytes], list[bytes]]] = [([], []) for _ in range(count)]
-        for key, value in zip(block.keys, block.values, strict=True):
-            keys, values = dealt[partition_of(key, count)]
-            keys.append(key)
-            values.append(value)
-        for partition, (keys, values) in zip(self.partitions, dealt, strict=True):
-            if keys:
-                partition.take_plain(keys, values)
-
-    def _shares_time_of(self, block: Plain) -> bool:
-        """Let sound counts whose instants never go back move the common T; otherwise each is looked at."""
-        if self.time == "clock":
-            return True
-        counts = decode_counts(block.keys, block.values)
-        if counts is None or any(one.platform not in self._platforms for one in counts.said):
-            return False
-        times = [self.T, *counts.at]
-        if sorted(times) != times:
-            return False
-        self.T = times[-1]
-        return True
+    def take_dealt(self, dealt: Dealt) -> None:
+        """Take counts of many partitions; their platforms are known."""
+        for partition, share in zip(self.partitions, dealt.shares, strict=True):
+            if share.keys and self.time == "records":
+                partition.take_share(share, self.T)
+            elif share.keys:
+                partition.take_plain(share)
+        self.T = max(self.T, dealt.latest)
 
     def finish(self, until: int | None) -> None:
         """Bring all partitions to the common T, and to `until`; then journal what is left."""

@@ -1,105 +1,68 @@
 """Replay files: JSON Lines, plain or `.gz`, several one after the other (contract, section 6).
 
-A line is `{"topic": …, "value": {…}}`, optionally with `key`, `partition`, `offset`, and (of our own)
-`timestamp` and `timestamp_type`; `raw_base64` may stand in place of `value`. A line that is not of this
-form is the operator's mistake. What stands *inside* `value` is the sender's: it is passed on exactly as
-written, so that a key that stands twice, `1000000.0` or a NaN meets the same checks as on a broker.
+Theory of operation. A file is read in chunks of whole lines. Nearly every line says nothing but the topic
+`follower-counts` and a count, and all of a file are written in one way; so a chunk is cut where one such
+line ends and the next begins, which leaves the values of the counts, and they are read at once, in columns.
+Whatever else stands between two cuts is read line by line, and so are counts that are not sound and plain.
 """
 
 import gzip
-import json
 import re
 import zlib
-from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
-
-import msgspec
-from msgspec import UNSET, UnsetType
+from typing import NamedTuple
 
 from schemas import topics
-from schemas.counts import own_keys
+from schemas.counts import Counts, read_counts
 from schemas.errors import OperatorError
-from schemas.strict_json import is_too_deep
+from streams.replay_line import Line, read_line
 
-
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One record of a replay file."""
-
-    file: str
-    number: int
-    """Of the line in its file, from 1."""
-    topic: str
-    """Short name of an input topic."""
-    value: bytes | None
-    """Exactly as written; None where the file says null."""
-    key: bytes | None
-    """As written, else `platform:account_id` of the value, else None."""
-    partition: int | None = None
-    offset: int | None = None
-    timestamp: int = -1
-    """Milliseconds since 1970 UTC; -1 where the line has none."""
-    timestamp_type: int = 0
-    """0: create time, 1: log append time."""
-
-
-_Position = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-
-
-class _Written(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    topic: Literal["follower-counts", "account-facts", "clock", "policy-book"]
-    value: msgspec.Raw = msgspec.Raw()
-    raw_base64: str | UnsetType = UNSET
-    key: str | UnsetType | None = UNSET
-    partition: _Position | UnsetType = UNSET
-    offset: _Position | UnsetType = UNSET
-    timestamp: Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)] | UnsetType = UNSET
-    timestamp_type: Literal[0, 1] | UnsetType = UNSET
-
-
-class _Identity(msgspec.Struct, gc=False):
-    platform: str
-    account_id: str
-
-
-_OPTIONAL = ("raw_base64", "key", "partition", "offset", "timestamp", "timestamp_type")
-_KEYED = (topics.COUNTS, topics.FACTS)
-_FORM = 'A line is {"topic": …, "value": {…}}, with a topic of ' + ", ".join(topics.INPUTS)
-_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)|[][{},:]', re.DOTALL)
-
-_RARE = (b'"clock"', b'"policy-book"', b"\\")  # a backslash may spell either in another way
-
-_COUNT = re.compile(rb'\{"topic": ?"follower-counts", ?"value": ?\{')
-BLOCK_BYTES = 512 * 1024
-"""How much of a file is looked at together: some thousand lines."""
-
-_written = msgspec.json.Decoder(_Written).decode
-_identity = msgspec.json.Decoder(_Identity).decode
-
+__all__ = ["Line", "Opened", "Plain", "rare_topics", "read_blocks", "read_lines"]
 
 Opened = Callable[[Callable[[], int]], None]
 """Given, when a file is opened, what can be asked at any time how many of its bytes are read."""
+
+CHUNK_BYTES = 512 * 1024
+"""How much of a file is looked at together: some thousand lines."""
+FEW = 64
+"""Counts that are looked at together where one among more of them is not plain."""
+
+_RARE = (b'"clock"', b'"policy-book"', b"\\")  # a backslash may spell either in another way
+_END = b"}\n"
+"""What stands behind a value where the line says nothing else."""
+_COUNT = re.compile(rb'\{"topic": ?"follower-counts", ?"value": ?(?=\{)')
 
 
 def _unseen(_: Callable[[], int]) -> None:
     pass
 
 
-class Plain(NamedTuple):
-    """Consecutive lines that say nothing but the topic `follower-counts` and a count: nearly all there are."""
+class Chunk(NamedTuple):
+    """Consecutive whole lines of a file."""
 
-    lines: list[bytes]
     path: Path
     first: int
     """Number of the first line in its file, from 1."""
-    keys: list[bytes]
+    text: bytes
+
+
+class Plain(NamedTuple):
+    """Consecutive counts, sound and plain, of lines that say nothing else: nearly all there are."""
+
+    path: Path
+    first: int
+    """Number of the first line in its file, from 1."""
+    form: bytes
+    """What stands before each value."""
     values: list[bytes]
+    keys: list[bytes]
+    counts: Counts
 
     def one_by_one(self) -> Iterator[Line]:
         """Yield the same lines as `read_lines` does."""
-        return _lines(self.path, self.first, self.lines)
+        return _lines(self.path, self.first, [b"%b%b}" % (self.form, value) for value in self.values])
 
 
 def read_blocks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Line | Plain]:
@@ -108,12 +71,8 @@ def read_blocks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Lin
     Raises:
         OperatorError: a file cannot be read, or a line is not of the form; it names both.
     """
-    for path, first, lines in _blocks(paths, opened):
-        plain = _plain(path, first, lines)
-        if plain is not None:
-            yield plain
-        else:
-            yield from _lines(path, first, lines)
+    for chunk in read_chunks(paths, opened):
+        yield from blocks_of(chunk)
 
 
 def read_lines(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Line]:
@@ -122,22 +81,22 @@ def read_lines(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Line
     Raises:
         OperatorError: a file cannot be read, or a line is not of the form; it names both.
     """
-    for path, first, lines in _blocks(paths, opened):
-        yield from _lines(path, first, lines)
+    for path, first, text in read_chunks(paths, opened):
+        yield from _lines(path, first, _split(text))
 
 
 def rare_topics(paths: Iterable[Path], opened: Opened = _unseen) -> set[str]:
-    """Return which of the topics `clock` and `policy-book` any line names, at the price of a look at each line.
+    """Return which of the topics `clock` and `policy-book` any line names, at the price of a look at the bytes.
 
     Raises:
         OperatorError: a file cannot be read, or a line that may name one is not of the form.
     """
     found = set()
-    for path, first, lines in _blocks(paths, opened):
-        if not _may_be_rare(b"".join(lines)):
+    for path, first, text in read_chunks(paths, opened):
+        if not _may_be_rare(text):
             continue
-        for number, text in enumerate(lines, first):
-            line = _line(path, number, text) if _may_be_rare(text) else None
+        for number, line_text in enumerate(_split(text), first):
+            line = read_line(path, number, line_text) if _may_be_rare(line_text) else None
             if line is not None and line.topic in (topics.CLOCK, topics.BOOKS):
                 found.add(line.topic)
     return found
@@ -147,16 +106,22 @@ def _may_be_rare(text: bytes) -> bool:
     return any(mark in text for mark in _RARE)
 
 
-def _blocks(paths: Iterable[Path], opened: Opened) -> Iterator[tuple[Path, int, list[bytes]]]:
+def read_chunks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Chunk]:
+    """Return the text of files in whole lines.
+
+    Raises:
+        OperatorError: a file cannot be read.
+    """
     for path in paths:
         number = 0
         try:
             with path.open("rb") as stored:
                 opened(stored.tell)
                 file = gzip.GzipFile(fileobj=stored) if path.suffix == ".gz" else stored
-                while lines := file.readlines(BLOCK_BYTES):
-                    yield path, number + 1, lines
-                    number += len(lines)
+                while text := file.read(CHUNK_BYTES):
+                    text += file.readline()
+                    yield Chunk(path, number + 1, text)
+                    number += text.count(b"\n")
         except (OSError, EOFError, zlib.error) as error:
             if isinstance(error, gzip.BadGzipFile):
                 why = "it is no gzip file"  # the library would say with which bytes it begins
@@ -169,172 +134,70 @@ def _blocks(paths: Iterable[Path], opened: Opened) -> Iterator[tuple[Path, int, 
             ) from None
 
 
-def _plain(path: Path, first: int, lines: list[bytes]) -> Plain | None:
-    """Return a block of plain counts, None where any line is anything else, or written in another way."""
-    start = _COUNT.match(lines[0])
-    if start is None:
-        return None
-    form, inside = start[0], len(start[0]) - 1
-    if not all(line.startswith(form) and line.endswith(b"}}\n") for line in lines):
-        return None
-    values = [line[inside:-2] for line in lines]
-    keys = own_keys(values)  # whatever parses as a count is one JSON value, and the line nothing else
-    return Plain(lines, path, first, keys, values) if keys is not None else None
-
-
-def _lines(path: Path, first: int, lines: Iterable[bytes]) -> Iterator[Line]:
-    for number, text in enumerate(lines, first):
-        line = _line(path, number, text)
-        if line is not None:
-            yield line
-
-
-def _line(path: Path, number: int, text: bytes) -> Line | None:
-    if text.isspace():
-        return None
-    try:
-        return _record(str(path), number, text)
-    except json.JSONDecodeError:
-        why = "it is no JSON"
-    except UnicodeDecodeError:
-        why = "it is not UTF-8"
-    except ValueError as mistake:
-        why = str(mistake)
-    raise OperatorError(
-        f"{path}, line {number}: {why}. {_FORM}. Correct the line or take it out, then run the command again."
-    )
-
-
-def _record(file: str, number: int, text: bytes) -> Line:
-    try:
-        written = _written(text)
-        value = bytes(written.value)
-        outside = text.count(b'"') - value.count(b'"')
-    except _REFUSED:
-        written, value = _with_care(text)
-        outside = -1
-    if outside == _QUOTES and value:  # the topic and the value, and nothing else
-        key = _own_key(value) if written.topic in _KEYED else None
-        return Line(file, number, written.topic, None if value == b"null" else value, key)
-    if outside != -1 and outside != _quotes(written, value):
-        written, value = _with_care(text)
-    return _complete(file, number, written, value)
-
-
-def _complete(file: str, number: int, written: _Written, value: bytes) -> Line:
-    """Return a line that says more than its topic and its value, or says it in another form."""
-    if bool(value) == isinstance(written.raw_base64, str):
-        raise ValueError("it needs either value or raw_base64, and not both")
-    data: bytes | None = None if value == b"null" else value
-    if isinstance(written.raw_base64, str):
-        try:
-            data = b64decode(written.raw_base64, validate=True)
-        except ValueError as refused:
-            raise ValueError(f"raw_base64 is no base64 ({refused})") from None
-    key = written.key.encode() if isinstance(written.key, str) else None
-    if isinstance(written.key, UnsetType) and data is not None and written.topic in _KEYED:
-        key = _own_key(data)
-    return Line(
-        file,
-        number,
-        written.topic,
-        data,
-        key,
-        None if isinstance(written.partition, UnsetType) else written.partition,
-        None if isinstance(written.offset, UnsetType) else written.offset,
-        -1 if isinstance(written.timestamp, UnsetType) else written.timestamp,
-        0 if isinstance(written.timestamp_type, UnsetType) else written.timestamp_type,
-    )
-
-
-_QUOTES = 2 * 2 + 2
-"""Those of `"topic": "…", "value":`."""
-
-
-def _quotes(written: _Written, value: bytes) -> int:
-    """Return how many quotes stand outside the value where no key stands twice and none is escaped."""
-    texts = 1 + isinstance(written.raw_base64, str) + isinstance(written.key, str)
-    members = 1 + bool(value) + sum(getattr(written, name) is not UNSET for name in _OPTIONAL)
-    return 2 * (texts + members)
-
-
-def _with_care(text: bytes) -> tuple[_Written, bytes]:
-    """Read a line whose value the quick reader refused: too deep, a NaN, half a surrogate, or no JSON at all.
+def blocks_of(chunk: Chunk) -> Iterator[Line | Plain]:
+    """Return the records of a chunk, in order, plain counts in blocks.
 
     Raises:
-        ValueError: the line is not of the form, or is no JSON even then.
+        OperatorError: a line is not of the form.
     """
-    start, end = _value_span(text)
-    value = text[start:end].strip()
-    rest = text[:start] + b"null" + text[end:] if value else text
-    if is_too_deep(rest):
-        raise ValueError("it is too deep")
-    names = json.loads(rest.decode(), object_pairs_hook=_names)
-    if isinstance(names, list) and len(set(names)) != len(names):
-        raise ValueError("it has a key twice")
-    try:
-        written = _written(rest)
-    except RecursionError:
-        raise ValueError("it is too deep") from None
-    except msgspec.DecodeError as refused:
-        raise ValueError(_without_payload(str(refused))) from None
-    if value and not is_too_deep(value):
-        _tolerant(value.decode(errors="replace"))
-    return written, value
+    path, number, text = chunk
+    written = _COUNT.search(text)
+    form = written[0] if written is not None else b""
+    before, *values = (_END + text).split(_END + form) if form else (_END + text,)
+    if not values:
+        yield from _lines(path, number, _split(text))
+        return
+    if before:  # another line stands before the first count
+        others = _split(before[len(_END) :] + _END)
+        yield from _lines(path, number, others)
+        number += len(others)
+    end = b"" if values[-1].endswith(_END) else values.pop()  # the last line is another one, or the file's last
+    if not end:
+        values[-1] = values[-1][: -len(_END)]
+    done = 0
+    for place in _places_of_more(values, text):
+        value, _, more = values[place].partition(b"\n")
+        counts = [*values[done:place], value[:-1]]
+        if not value.endswith(b"}"):
+            counts, more = values[done:place], form + values[place]
+        yield from _counts(path, number, form, counts)
+        number += len(counts)
+        others = _split(more + _END)
+        yield from _lines(path, number, others)
+        number += len(others)
+        done = place + 1
+    yield from _counts(path, number, form, values[done:])
+    if end:
+        yield from _lines(path, number + len(values) - done, _split(form + end))
 
 
-def _without_payload(refusal: str) -> str:
-    """Return what msgspec says of a line without what stood there: it may be a name."""
-    if refusal.startswith("Invalid enum value"):
-        return "an unknown name" + refusal[refusal.rindex(" - at ") :]
-    if "unknown field" in refusal:
-        return "it has an unknown field"
-    return refusal
+def _places_of_more(values: list[bytes], text: bytes) -> list[int]:
+    """Return behind which counts other lines stand."""
+    if text.count(b"\n") == len(values):
+        return []
+    return [place for place, value in enumerate(values) if b"\n" in value]
 
 
-def _value_span(text: bytes) -> tuple[int, int]:
-    """Return where the value of a line stands, by its brackets and strings alone; (0, 0) without one."""
-    depth = start = 0
-    before = b""
-    for token in _TOKEN.finditer(text):
-        mark = token[0]
-        depth += (mark in b"[{") - (mark in b"]}")
-        if depth == 1 and mark == b":" and before == b'"value"' and not start:
-            start = token.end()
-        elif start and (depth == 0 or (depth == 1 and mark == b",")):
-            return start, token.start()
-        before = mark
-    return 0, 0
+def _counts(path: Path, first: int, form: bytes, values: list[bytes]) -> Iterator[Line | Plain]:
+    """Return consecutive counts, by themselves where they stand close to one that is not plain."""
+    if not values:
+        return
+    read = read_counts(values)
+    if read is not None:
+        yield Plain(path, first, form, [value.strip() for value in values], *read)
+    elif len(values) > FEW:
+        for start in range(0, len(values), FEW):
+            yield from _counts(path, first + start, form, values[start : start + FEW])
+    else:
+        yield from _lines(path, first, [b"%b%b}" % (form, value) for value in values])
 
 
-def _own_key(value: bytes) -> bytes | None:
-    """Return `platform:account_id` of a value where both are texts; the value may be anything."""
-    try:
-        who = _identity(value)
-    except _REFUSED:
-        return _own_key_with_care(value)
-    return f"{who.platform}:{who.account_id}".encode()
+def _split(text: bytes) -> list[bytes]:
+    return BytesIO(text).readlines()
 
 
-def _own_key_with_care(value: bytes) -> bytes | None:
-    try:
-        said: Any = None if is_too_deep(value) else _tolerant(value.decode())
-        platform, account_id = said["platform"], said["account_id"]
-        if isinstance(platform, str) and isinstance(account_id, str):
-            return f"{platform}:{account_id}".encode()
-    except (ValueError, TypeError, KeyError):
-        pass
-    return None
-
-
-def _tolerant(text: str) -> Any:
-    """Return a JSON value; numbers are not looked at, and NaN and half a surrogate pass."""
-    return json.loads(text, parse_int=_number, parse_float=_number)
-
-
-def _number(_: str) -> int:
-    return 0
-
-
-def _names(pairs: list[tuple[str, Any]]) -> list[str]:
-    return [name for name, _ in pairs]
+def _lines(path: Path, first: int, texts: Iterable[bytes]) -> Iterator[Line]:
+    for number, text in enumerate(texts, first):
+        line = read_line(path, number, text)
+        if line is not None:
+            yield line

@@ -27,6 +27,8 @@ NO_CHUNK = Chunk(Records.of(()), 0, 0, [], [])
 
 def chunk_at(records: Records, start: int) -> Chunk:
     """Return the counts of the next records from a place on; whether their platforms are known is not asked."""
+    if records.counts is not None:
+        return Chunk(records, 0, len(records), *records.counts)
     end = min(start + CHUNK, len(records))
     counts = decode_counts(records.keys[start:end], records.values[start:end])
     if counts is not None:

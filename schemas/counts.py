@@ -81,9 +81,7 @@ def _joined_keys(said: Sequence[Said]) -> bytes:
     return "\n".join([f"{one.platform}:{one.account_id}" for one in said]).encode()
 
 
-def _are_sound(
-    said: Sequence[Said], joined: bytes, values: Sequence[bytes | None], written: bytes
-) -> bool:
+def _are_sound(said: Sequence[Said], joined: bytes, values: Sequence[bytes | None], written: bytes) -> bool:
     """Return whether parsed values keep what the parser does not check; `written` is all of them joined."""
     return (
         _are_keys(joined, len(said))
@@ -111,10 +109,13 @@ _tails: dict[str, int] = {}
 
 
 def _instants(said: Sequence[Said]) -> list[int]:
-    try:
-        return [_heads[one.observed_at[:_HEAD]] + _tails[one.observed_at[_HEAD:]] for one in said]
-    except KeyError:
-        return [_instant(one.observed_at) for one in said]
+    heads, tails = _heads.get, _tails.get
+    instants = []
+    for one in said:
+        text = one.observed_at
+        since, after = heads(text[:_HEAD]), tails(text[_HEAD:])
+        instants.append(_instant(text) if since is None or after is None else since + after)
+    return instants
 
 
 def _instant(text: str) -> int:

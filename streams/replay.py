@@ -213,7 +213,8 @@ class Replay:
         Raises:
             OperatorError: as `take`.
         """
-        if self.time == "records" and any(one.platform not in self._platforms for one in block.counts.said):
+        shares_time = self.time == "records" and len(self.partitions) > 1
+        if shares_time and any(one.platform not in self._platforms for one in block.counts.said):
             for line in block.one_by_one():  # it has no instant that moves T
                 self.take(line)
             return
@@ -223,7 +224,7 @@ class Replay:
     def take_dealt(self, dealt: Dealt) -> None:
         """Take counts of many partitions; their platforms are known."""
         for partition, share in zip(self.partitions, dealt.shares, strict=True):
-            if share.keys and self.time == "records":
+            if share.keys and self.time == "records" and len(self.partitions) > 1:
                 partition.take_share(share, self.T)
             elif share.keys:
                 partition.take_plain(share)

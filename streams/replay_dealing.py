@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from schemas.counts import Counts
-from schemas.partitioner import partition_of
+from schemas.partitioner import partitions_of
 from streams.replay_files import Plain
 
 
@@ -46,8 +46,8 @@ def deal(block: Plain, partitions: int) -> Dealt:
     latest = list(accumulate(at, max))
     before = None if latest == at else [at[0], *latest[:-1]]
     places: list[list[int]] = [[] for _ in range(partitions)]
-    for place, key in enumerate(block.keys):
-        places[partition_of(key, partitions)].append(place)
+    for place, number in enumerate(partitions_of(block.keys, partitions)):
+        places[number].append(place)
     shares = [
         Share(
             [block.keys[place] for place in own],

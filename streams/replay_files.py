@@ -151,7 +151,9 @@ def blocks_of(chunk: Chunk) -> Iterator[Line | Plain]:
         others = _split(before[len(_END) :] + _END)
         yield from _lines(path, number, others)
         number += len(others)
-    end = b"" if values[-1].endswith(_END) else values.pop()  # the last line is another one, or the file's last
+    end = (
+        b"" if values[-1].endswith(_END) else values.pop()
+    )  # the last line is another one, or the file's last
     if not end:
         values[-1] = values[-1][: -len(_END)]
     done = 0
@@ -184,7 +186,7 @@ def _counts(path: Path, first: int, form: bytes, values: list[bytes]) -> Iterato
         return
     read = read_counts(values)
     if read is not None:
-        yield Plain(path, first, form, [value.strip() for value in values], *read)
+        yield Plain(path, first, form, list(map(bytes.strip, values)), *read)
     elif len(values) > FEW:
         for start in range(0, len(values), FEW):
             yield from _counts(path, first + start, form, values[start : start + FEW])

@@ -77,6 +77,12 @@ def read_counts(values: Sequence[bytes]) -> tuple[list[bytes], Counts] | None:
         return None
 
 
+def read_again(values: Sequence[bytes]) -> tuple[list[bytes], list[Said]]:
+    """Return the keys and the contents of values that `read_counts` has found sound, in another process perhaps."""
+    said = list(map(_parse, values))
+    return _joined_keys(said).split(b"\n"), said
+
+
 def _joined_keys(said: Sequence[Said]) -> bytes:
     return "\n".join([f"{one.platform}:{one.account_id}" for one in said]).encode()
 

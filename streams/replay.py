@@ -6,7 +6,7 @@ of its due instants anyway, it is enough to bring a partition up to the common T
 record that is older. Where there are clock lines, only they move T.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +24,7 @@ from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
 from streams.replay_dealing import Dealt, Share, deal
-from streams.replay_files import Line, Opened, Plain, rare_topics, read_blocks
+from streams.replay_files import Line, Opened, Plain, Written, rare_topics, read_blocks
 
 WRITER = "replay"
 RUN_RECORDS = 4096
@@ -46,6 +46,8 @@ class Outputs:
 
     def __init__(self, directory: Path | None) -> None:
         self.counts = dict.fromkeys(OUT_TOPICS, 0)
+        self.step = 0
+        """What the replay is at: a line, a block of counts, the end; partitions take a step one after the other."""
         self._files: dict[str, BinaryIO] = {}
         if directory is not None:
             try:
@@ -56,6 +58,10 @@ class Outputs:
                     f"{directory}: nothing can be written there ({error.strerror}). Name another directory, as in "
                     "`nameplate replay FILE --out DIR`."
                 ) from None
+
+    def of(self, partition: int) -> "Outputs":  # noqa: ARG002 - for those who keep them apart
+        """Return where the lines of a partition go."""
+        return self
 
     def write(self, topic: str, line: bytes) -> None:
         """Append one line to the file of a topic."""
@@ -131,7 +137,7 @@ class Partition:
                     if place > done:
                         self.take_plain(share.part(done, place))
                     done = place
-                    if self.fold.T < latest:
+                    if latest > self.fold.T:
                         self.advance(latest)
         self.take_plain(share.part(done, len(share.keys)) if done else share)
 
@@ -175,13 +181,26 @@ class Replay:
         partitions: How many.
         book: The book that is adopted before the first line; None where the files hold the books.
         outputs: Where the outputs go.
+        own: Which of the partitions are decided here; None for all. The others' lines move the common T only.
     """
 
-    def __init__(self, time: Time, partitions: int, book: PolicyBook | None, outputs: Outputs) -> None:
+    def __init__(
+        self,
+        time: Time,
+        partitions: int,
+        book: PolicyBook | None,
+        outputs: Outputs,
+        own: Iterable[int] | None = None,
+    ) -> None:
         self.T = BEFORE_TIME
         self.time = time
         self.records = 0
-        self.partitions = [Partition(number, time, outputs) for number in range(partitions)]
+        self.count = partitions
+        numbers = range(partitions) if own is None else own
+        self.partitions = [Partition(number, time, outputs.of(number)) for number in numbers]
+        self._own = {partition.fold.partition: partition for partition in self.partitions}
+        self._outputs = outputs
+        self._shares_time = time == "records" and partitions > 1
         self._platforms: Collection[str] = ()
         if book is not None:
             self._publish(canonical({"book": book.tables, "hash": book.hash}))
@@ -193,19 +212,19 @@ class Replay:
             OperatorError: it names a partition or an offset that cannot be.
         """
         self.records += 1
+        self._outputs.step += 1
         if line.topic == topics.BOOKS:
             self._publish(line.value)
         elif line.topic == topics.CLOCK:
-            chosen = self.partitions if line.partition is None else [self._partition(line)]
-            for partition in chosen:
+            for partition in self.partitions if line.partition is None else self._chosen(line):
                 partition.flush()
                 partition.take(topics.CLOCK, self._record(line, partition))
         else:
-            partition = self._partition(line)
-            record = self._record(line, partition)
-            if self.time == "records" and len(self.partitions) > 1:
-                self._share_time(partition, line.topic, record[0])
-            partition.take(line.topic, record)
+            chosen = self._chosen(line)
+            if self._shares_time:
+                self._share_time(chosen, line)
+            for partition in chosen:
+                partition.take(line.topic, self._record(line, partition))
 
     def take_plain(self, block: Plain) -> None:
         """Take many counts at once.
@@ -213,20 +232,29 @@ class Replay:
         Raises:
             OperatorError: as `take`.
         """
-        shares_time = self.time == "records" and len(self.partitions) > 1
-        if shares_time and any(one.platform not in self._platforms for one in block.counts.said):
-            for line in block.one_by_one():  # it has no instant that moves T
+        self.take_dealt(deal(block, self.count), block.written)
+
+    def take_dealt(self, dealt: Dealt, written: Written) -> None:
+        """Take counts that are dealt to partitions already.
+
+        Args:
+            dealt: The counts, at least those of our own partitions.
+            written: Their lines, all of them.
+
+        Raises:
+            OperatorError: as `take`.
+        """
+        if self._shares_time and not all(platform in self._platforms for platform in dealt.platforms):
+            for line in written.lines():  # of an unknown platform: it has no instant that moves T
                 self.take(line)
             return
-        self.records += len(block.values)
-        self.take_dealt(deal(block, len(self.partitions)))
-
-    def take_dealt(self, dealt: Dealt) -> None:
-        """Take counts of many partitions; their platforms are known."""
-        for partition, share in zip(self.partitions, dealt.shares, strict=True):
-            if share.keys and self.time == "records" and len(self.partitions) > 1:
+        self.records += len(written.values)
+        self._outputs.step += 1
+        for partition in self.partitions:
+            share = dealt.shares.get(partition.fold.partition)
+            if share is not None and self._shares_time:
                 partition.take_share(share, self.T)
-            elif share.keys:
+            elif share is not None:
                 partition.take_plain(share)
         self.T = max(self.T, dealt.latest)
 
@@ -235,17 +263,19 @@ class Replay:
         self._flush()
         ends = [partition.fold.T for partition in self.partitions]
         if self.time == "records":
-            ends = [max(ends)] * len(ends)
+            ends = [max(self.T, *ends) if self._shares_time else ends[0]] * len(ends)
         self.finish_at([max(end, until) if until is not None else end for end in ends])
 
     def finish_at(self, ends: Sequence[int]) -> None:
         """Bring each partition to its own last T, then journal what is left."""
         self._flush()
+        self._outputs.step += 1
         for partition, end in zip(self.partitions, ends, strict=True):
             partition.advance(end)
             partition.close()
 
     def _flush(self) -> None:
+        self._outputs.step += 1
         for partition in self.partitions:
             partition.flush()
 
@@ -260,29 +290,32 @@ class Replay:
         book = self.partitions[0].fold.book
         self._platforms = book.policies if book is not None else ()
 
-    def _share_time(self, partition: Partition, topic: str, record: Raw) -> None:
+    def _share_time(self, chosen: Iterable[Partition], line: Line) -> None:
         """Bring a partition up to the T that the records of the others have moved."""
         try:
-            at = decode(topic, record.key, record.value, self._platforms).at
+            at = decode(line.topic, line.key, line.value, self._platforms).at
         except InputError:
             at = None  # it has no instant, but its dead letter names T
         if at is not None and at >= self.T:
             self.T = at
-        elif partition.fold.T < self.T:
-            partition.advance(self.T)
+            return
+        for partition in chosen:
+            if partition.fold.T < self.T:
+                partition.advance(self.T)
 
-    def _partition(self, line: Line) -> Partition:
+    def _chosen(self, line: Line) -> Sequence[Partition]:
+        """Return the partition that a line goes to, nothing where it is not ours."""
         number = line.partition
         if number is None:
-            dealt = len(self.partitions) > 1
-            number = partition_of(line.key, len(self.partitions)) if dealt and line.key is not None else 0
-        if number >= len(self.partitions):
+            dealt = self.count > 1 and line.key is not None
+            number = partition_of(line.key, self.count) if dealt and line.key is not None else 0
+        if number >= self.count:
             raise OperatorError(
                 f"{line.file}, line {line.number}: names partition {number}, and the replay has "
-                f"{len(self.partitions)}, counted from 0. Give it enough, as in "
+                f"{self.count}, counted from 0. Give it enough, as in "
                 f"`nameplate replay {line.file} --partitions {number + 1}`."
             )
-        return self.partitions[number]
+        return (self._own[number],) if number in self._own else ()
 
     def _record(self, line: Line, partition: Partition) -> Records:
         offset = partition.next_offset(line.topic)
@@ -327,7 +360,7 @@ def replay(
         run = Replay(time, partitions, book, outputs)
         for block in read_blocks(files, opened):
             if run.records == 0 and time == "clock":
-                _check_first(block)
+                check_first(block)
             if isinstance(block, Plain):
                 run.take_plain(block)
             else:
@@ -338,9 +371,10 @@ def replay(
     return outputs.counts
 
 
-def _check_first(block: Line | Plain) -> None:
+def check_first(block: Line | Plain) -> None:
+    """Refuse a first line that is no clock line, where there are any."""
     if isinstance(block, Plain):
-        block = next(block.one_by_one())
+        block = next(block.lines())
     if block.topic != topics.CLOCK:
         raise OperatorError(
             f"{block.file}, line {block.number}: where a file holds clock lines the first line must be one, "

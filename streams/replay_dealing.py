@@ -1,12 +1,15 @@
 """Counts dealt to partitions, with what each partition has to know of the others: how late it is for all."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import NamedTuple
 
-from schemas.counts import Counts
+import msgspec
+
+from schemas.counts import Counts, read_again
 from schemas.partitioner import partitions_of
-from streams.replay_files import Plain
+from streams.replay_files import Chunk, Others, Plain, Written, cut, plain
 
 
 class Share(NamedTuple):
@@ -33,28 +36,108 @@ class Share(NamedTuple):
 class Dealt(NamedTuple):
     """Consecutive counts by partition."""
 
-    shares: Sequence[Share]
+    shares: Mapping[int, Share]
+    """Of each partition that has any."""
     latest: int
-    """Their latest instant."""
+    """The latest instant of all."""
+    platforms: Collection[str] = ()
+    """All that are named; none where there is but one partition, as nobody has to know."""
+    places: Mapping[int, list[int]] = {}
+    """Of each partition which of the counts are its own; none where there is but one."""
 
 
 def deal(block: Plain, partitions: int) -> Dealt:
     """Deal counts as Kafka would."""
     said, at = block.counts
     if partitions == 1:
-        return Dealt((Share(block.keys, block.values, block.counts),), max(at))
+        return Dealt({0: Share(block.keys, block.values, block.counts)}, max(at))
     latest = list(accumulate(at, max))
     before = None if latest == at else [at[0], *latest[:-1]]
-    places: list[list[int]] = [[] for _ in range(partitions)]
+    places: dict[int, list[int]] = {}
     for place, number in enumerate(partitions_of(block.keys, partitions)):
-        places[number].append(place)
-    shares = [
-        Share(
+        places.setdefault(number, []).append(place)
+    shares = {
+        number: Share(
             [block.keys[place] for place in own],
             [block.values[place] for place in own],
             Counts([said[place] for place in own], [at[place] for place in own]),
             [before[place] for place in own] if before is not None else None,
         )
-        for own in places
-    ]
-    return Dealt(shares, latest[-1])
+        for number, own in places.items()
+    }
+    return Dealt(shares, latest[-1], {one.platform for one in said}, places)
+
+
+class _Routed(msgspec.Struct, array_like=True):
+    places: bytes
+    at: bytes
+    latest_before: bytes | None
+
+
+class _Route(msgspec.Struct, array_like=True):
+    count: int
+    latest: int = 0
+    platforms: list[str] = []
+    shares: dict[int, _Routed] | None = None
+
+
+_routes = msgspec.msgpack.Decoder(list[_Route])
+
+
+def routes_of(chunk: Chunk, partitions: int) -> bytes:
+    """Return what others have to know of a chunk, beside its bytes, to take their own counts out of it."""
+    routes = []
+    for piece in cut(chunk):
+        for block in plain(piece) if isinstance(piece, Written) else ():
+            if isinstance(block, Written):
+                routes.append(_Route(len(block.values)))
+                continue
+            dealt = deal(block, partitions)
+            shares = {
+                number: _Routed(
+                    array("I", dealt.places[number]).tobytes(),
+                    array("q", share.counts.at).tobytes(),
+                    array("q", share.latest_before).tobytes() if share.latest_before is not None else None,
+                )
+                for number, share in dealt.shares.items()
+            }
+            routes.append(_Route(len(block.values), dealt.latest, sorted(dealt.platforms), shares))
+    return msgspec.msgpack.encode(routes)
+
+
+def routed(
+    chunk: Chunk, said: bytes, own: Iterable[int]
+) -> Iterator[Others | Written | tuple[Dealt, Written]]:
+    """Return the lines of a chunk, in order; of counts that are sound and plain the shares of some partitions.
+
+    Args:
+        chunk: The chunk.
+        said: What `routes_of` says of it.
+        own: The partitions.
+    """
+    routes = iter(_routes.decode(said))
+    for piece in cut(chunk):
+        if isinstance(piece, Others):
+            yield piece
+            continue
+        start = 0
+        while start < len(piece.values):
+            route = next(routes)
+            written = piece.part(start, start + route.count)
+            start += route.count
+            if route.shares is None:
+                yield written
+            else:
+                shares = {
+                    number: _share(written.values, route.shares[number])
+                    for number in own
+                    if number in route.shares
+                }
+                yield Dealt(shares, route.latest, route.platforms), written
+
+
+def _share(values: list[bytes], route: _Routed) -> Share:
+    own = [values[place].strip() for place in array("I", route.places)]
+    keys, said = read_again(own)
+    before = None if route.latest_before is None else array("q", route.latest_before).tolist()
+    return Share(keys, own, Counts(said, array("q", route.at).tolist()), before)

@@ -19,7 +19,20 @@ from schemas.counts import Counts, read_counts
 from schemas.errors import OperatorError
 from streams.replay_line import Line, read_line
 
-__all__ = ["Line", "Opened", "Plain", "rare_topics", "read_blocks", "read_lines"]
+__all__ = [
+    "Chunk",
+    "Line",
+    "Opened",
+    "Others",
+    "Plain",
+    "Written",
+    "cut",
+    "plain",
+    "rare_topics",
+    "read_blocks",
+    "read_chunks",
+    "read_lines",
+]
 
 Opened = Callable[[Callable[[], int]], None]
 """Given, when a file is opened, what can be asked at any time how many of its bytes are read."""
@@ -48,21 +61,47 @@ class Chunk(NamedTuple):
     text: bytes
 
 
-class Plain(NamedTuple):
-    """Consecutive counts, sound and plain, of lines that say nothing else: nearly all there are."""
+class Others(NamedTuple):
+    """Consecutive lines that are not all written like a count."""
 
     path: Path
     first: int
-    """Number of the first line in its file, from 1."""
+    texts: list[bytes]
+
+    def lines(self) -> Iterator[Line]:
+        """Return their records, one by one."""
+        return _lines(self.path, self.first, self.texts)
+
+
+class Written(NamedTuple):
+    """Consecutive lines that are written like a count and nothing else; nobody has read them yet."""
+
+    path: Path
+    first: int
     form: bytes
     """What stands before each value."""
     values: list[bytes]
+
+    def lines(self) -> Iterator[Line]:
+        """Return their records, one by one."""
+        return _lines(self.path, self.first, [b"%b%b}" % (self.form, value) for value in self.values])
+
+    def part(self, start: int, end: int) -> "Written":
+        """Return some consecutive ones."""
+        return Written(self.path, self.first + start, self.form, self.values[start:end])
+
+
+class Plain(NamedTuple):
+    """Consecutive counts, sound and plain, of lines that say nothing else: nearly all there are."""
+
+    written: Written
     keys: list[bytes]
+    values: list[bytes]
     counts: Counts
 
-    def one_by_one(self) -> Iterator[Line]:
-        """Yield the same lines as `read_lines` does."""
-        return _lines(self.path, self.first, [b"%b%b}" % (self.form, value) for value in self.values])
+    def lines(self) -> Iterator[Line]:
+        """Return the same records, one by one."""
+        return self.written.lines()
 
 
 def read_blocks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Line | Plain]:
@@ -72,7 +111,12 @@ def read_blocks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Lin
         OperatorError: a file cannot be read, or a line is not of the form; it names both.
     """
     for chunk in read_chunks(paths, opened):
-        yield from blocks_of(chunk)
+        for piece in cut(chunk):
+            for block in piece.lines() if isinstance(piece, Others) else plain(piece):
+                if isinstance(block, Written):
+                    yield from block.lines()
+                else:
+                    yield block
 
 
 def read_lines(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Line]:
@@ -134,43 +178,38 @@ def read_chunks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Chu
             ) from None
 
 
-def blocks_of(chunk: Chunk) -> Iterator[Line | Plain]:
-    """Return the records of a chunk, in order, plain counts in blocks.
-
-    Raises:
-        OperatorError: a line is not of the form.
-    """
+def cut(chunk: Chunk) -> Iterator[Written | Others]:
+    """Return the lines of a chunk, in order; this costs little, as nothing is read."""
     path, number, text = chunk
     written = _COUNT.search(text)
     form = written[0] if written is not None else b""
     before, *values = (_END + text).split(_END + form) if form else (_END + text,)
     if not values:
-        yield from _lines(path, number, _split(text))
+        yield Others(path, number, _split(text))
         return
     if before:  # another line stands before the first count
         others = _split(before[len(_END) :] + _END)
-        yield from _lines(path, number, others)
+        yield Others(path, number, others)
         number += len(others)
-    end = (
-        b"" if values[-1].endswith(_END) else values.pop()
-    )  # the last line is another one, or the file's last
-    if not end:
+    last = b""
+    if values[-1].endswith(_END):
         values[-1] = values[-1][: -len(_END)]
+    else:  # another line, or the last one of a file
+        last = values.pop()
     done = 0
     for place in _places_of_more(values, text):
         value, _, more = values[place].partition(b"\n")
         counts = [*values[done:place], value[:-1]]
         if not value.endswith(b"}"):
             counts, more = values[done:place], form + values[place]
-        yield from _counts(path, number, form, counts)
-        number += len(counts)
+        yield Written(path, number, form, counts)
         others = _split(more + _END)
-        yield from _lines(path, number, others)
-        number += len(others)
+        yield Others(path, number + len(counts), others)
+        number += len(counts) + len(others)
         done = place + 1
-    yield from _counts(path, number, form, values[done:])
-    if end:
-        yield from _lines(path, number + len(values) - done, _split(form + end))
+    yield Written(path, number, form, values[done:])
+    if last:
+        yield Others(path, number + len(values) - done, _split(form + last))
 
 
 def _places_of_more(values: list[bytes], text: bytes) -> list[int]:
@@ -180,18 +219,19 @@ def _places_of_more(values: list[bytes], text: bytes) -> list[int]:
     return [place for place, value in enumerate(values) if b"\n" in value]
 
 
-def _counts(path: Path, first: int, form: bytes, values: list[bytes]) -> Iterator[Line | Plain]:
-    """Return consecutive counts, by themselves where they stand close to one that is not plain."""
+def plain(written: Written) -> Iterator[Plain | Written]:
+    """Read counts; those that stand close to one that is not plain come back as they are."""
+    values = written.values
     if not values:
         return
     read = read_counts(values)
     if read is not None:
-        yield Plain(path, first, form, list(map(bytes.strip, values)), *read)
-    elif len(values) > FEW:
-        for start in range(0, len(values), FEW):
-            yield from _counts(path, first + start, form, values[start : start + FEW])
+        yield Plain(written, read[0], list(map(bytes.strip, values)), read[1])
+    elif len(values) <= FEW:
+        yield written
     else:
-        yield from _lines(path, first, [b"%b%b}" % (form, value) for value in values])
+        for start in range(0, len(values), FEW):
+            yield from plain(written.part(start, start + FEW))
 
 
 def _split(text: bytes) -> list[bytes]:

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "streams.replay_files": ("schemas", "streams.replay_line"),
     "streams.replay_dealing": ("schemas", "streams.replay_files"),
     "streams.replay": (*OFFLINE, "streams.replay_files", "streams.replay_dealing"),
+    "streams.replay_crew": (*OFFLINE, "streams.replay_files", "streams.replay_dealing", "streams.replay"),
     "streams.verify": (*OFFLINE, "streams.replay_files"),
     "streams.verify_inputs": (*OFFLINE, "streams.replay_files", "streams.replay", "streams.verify"),
     "streams.explain": ("schemas", "streams.core", "streams.ledger"),

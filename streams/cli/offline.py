@@ -50,11 +50,20 @@ def replay(
     to: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Directory of the output files.")
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Share the partitions among so many.",
+            show_default="one a core, where it pays",
+        ),
+    ] = None,
     listing: Format = "table",
 ) -> None:
     """Decide offline, from files. The decisions are those of a worker."""
     from streams.replay import parse_until
-    from streams.replay import replay as run
+    from streams.replay_crew import replay as run
     from streams.replay_files import rare_topics
 
     end = parse_until(until)
@@ -63,7 +72,16 @@ def replay(
         has_own = policies is None and "policy-book" in rare
         book = None if has_own else _book(policies)
         opened = meter.files("deciding", files)
-        counts = run(files, book, until=end, partitions=partitions, out=to, rare=rare, opened=opened)
+        counts = run(
+            files,
+            book,
+            until=end,
+            partitions=partitions,
+            out=to,
+            rare=rare,
+            opened=opened,
+            processes=processes,
+        )
     listed(listing, ("topic", "records"), counts.items())
 
 

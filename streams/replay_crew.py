@@ -1,0 +1,277 @@
+"""A replay on several cores: each process decides some of the partitions, and one writes what all of them say.
+
+Theory of operation. Every process reads every byte, as that costs little; what costs is to read the counts
+in it. So the chunks of the files go round: of each one process reads all counts, strictly, and tells the
+others which of them are whose and how far the common T moves. Then each takes its own ones out of its own
+copy of the chunk. A line that is no plain count is read by all, because most of those concern all.
+What is decided goes to the process that was called, which puts it into the order in which one process
+alone would have written it: by the step, and in a step by the partition.
+
+Nobody waits in a circle. Routes are exchanged in turn, when everybody has prepared his own, and whoever waits
+for another's has told the writer before how far he is.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from heapq import merge
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from schemas import topics
+from schemas.errors import OperatorError, StreamsError
+from schemas.instant import FOREVER
+from schemas.policy import PolicyBook, book_from_tables
+from streams import replay as alone
+from streams.core.decider import Time
+from streams.replay_dealing import routed, routes_of
+from streams.replay_files import Chunk, Opened, Others, Written, rare_topics, read_blocks, read_chunks
+
+WORTH_BYTES = 32 * 1024 * 1024
+"""Of less input further processes would take longer to start than they save."""
+SENT_BYTES = 1024 * 1024
+"""How much is kept before it goes to the writer."""
+
+Item = tuple[int, int, str, Any]
+"""Step, partition, topic and line; with LAST as the partition news of the process itself."""
+LAST = FOREVER
+READ, FAILED, ENDED = "read", "failed", "ended"
+
+
+class Job(NamedTuple):
+    """What a replay is to do."""
+
+    files: Sequence[Path]
+    tables: Mapping[str, Any] | None
+    """Of the book that is adopted before the first line."""
+    until: int | None
+    partitions: int
+    processes: int
+    time: Time
+
+
+def processes_for(files: Sequence[Path], partitions: int) -> int:
+    """Return how many processes are worth it: one a core, at most one a partition, one alone for little input."""
+    size = sum(path.stat().st_size for path in files if path.is_file())
+    return min(len(os.sched_getaffinity(0)), partitions) if size >= WORTH_BYTES else 1
+
+
+def replay(
+    files: Sequence[Path],
+    book: PolicyBook | None,
+    *,
+    until: int | None = None,
+    partitions: int = 1,
+    out: Path | None = None,
+    rare: set[str] | None = None,
+    opened: Opened = lambda _: None,
+    processes: int | None = None,
+) -> dict[str, int]:
+    """Replay files, as `streams.replay.replay` does and with the same bytes, on several cores where it pays.
+
+    Args:
+        files: As there, and so is all but the last.
+        book: As there.
+        until: As there.
+        partitions: As there.
+        out: As there.
+        rare: As there.
+        opened: As there.
+        processes: How many; at most one a partition. None: as many as are worth it.
+
+    Raises:
+        OperatorError: as there; or a process was ended by somebody else.
+    """
+    count = min(processes_for(files, partitions) if processes is None else processes, partitions)
+    rare = rare_topics(files) if rare is None else rare
+    if count < 2:
+        return alone.replay(
+            files, book, until=until, partitions=partitions, out=out, rare=rare, opened=opened
+        )
+    time: Time = "clock" if topics.CLOCK in rare else "records"
+    first = next(read_blocks(files), None) if time == "clock" else None
+    if first is not None:
+        alone.check_first(first)
+    outputs = alone.Outputs(out)
+    try:
+        job = Job(files, book.tables if book is not None else None, until, partitions, count, time)
+        _write(job, outputs, opened)
+    finally:
+        outputs.close()
+    return outputs.counts
+
+
+# The one who writes ----------------------------------------------------------------------------------
+
+
+def _write(job: Job, outputs: alone.Outputs, opened: Opened) -> None:
+    """Start the processes, and write what they say in the order of the steps."""
+    context = get_context("spawn")  # not a fork: a thread that draws may be running
+    numbers = range(job.processes)
+    routes = {
+        (one, other): context.Pipe(duplex=False) for one in numbers for other in numbers if one != other
+    }
+    results = [context.Pipe(duplex=False) for _ in numbers]
+    processes = []
+    try:
+        for number in numbers:
+            hears = {one: ends[0] for (one, other), ends in routes.items() if other == number}
+            tells = [ends[1] for (one, _), ends in routes.items() if one == number]
+            arguments = (job, number, results[number][1], hears, tells)
+            processes.append(context.Process(target=work, args=arguments, daemon=True))
+            processes[-1].start()
+        for ends in routes.values():  # so that whoever waits for one that is gone hears of it
+            for end in ends:
+                end.close()
+        for _, end in results:
+            end.close()
+        _merge([end for end, _ in results], outputs, opened)
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+
+
+def _merge(results: Sequence[Connection], outputs: alone.Outputs, opened: Opened) -> None:
+    files = 0
+    position = [0]
+    for _, partition, topic, said in merge(*map(_items, results), key=itemgetter(0, 1)):
+        if partition != LAST:
+            outputs.write(topic, said)
+        elif topic == FAILED:
+            raise said
+        else:
+            number, position[0] = said
+            while files < number:
+                files += 1
+                opened(partial(position.__getitem__, 0))
+
+
+def _items(results: Connection) -> Iterator[Item]:
+    while True:
+        try:
+            items = results.recv()
+        except EOFError:
+            raise OperatorError(
+                "A process of the replay was ended by somebody else, perhaps because the memory was full. Run the "
+                "command again, with less beside it or with `--processes 1`."
+            ) from None
+        for item in items:
+            if item[2] == ENDED:
+                return
+            yield item
+
+
+# Those who decide ------------------------------------------------------------------------------------
+
+
+class _Sent(alone.Outputs):
+    """Sends what is written to the one who writes."""
+
+    def __init__(self, results: Connection) -> None:
+        super().__init__(None)
+        self._results = results
+        self._items: list[Item] = []
+        self._bytes = 0
+
+    def of(self, partition: int) -> alone.Outputs:
+        return _SentOf(self, partition)
+
+    def keep(self, partition: int, topic: str, line: bytes) -> None:
+        self._items.append((self.step, partition, topic, line))
+        self._bytes += len(line)
+        if self._bytes > SENT_BYTES:
+            self._send()
+
+    def tell(self, news: str, what: Any = None) -> None:
+        self._items.append((self.step, LAST, news, what))
+        self._send()
+
+    def _send(self) -> None:
+        self._results.send(self._items)
+        self._items = []
+        self._bytes = 0
+
+
+class _SentOf(alone.Outputs):
+    def __init__(self, sent: _Sent, partition: int) -> None:
+        super().__init__(None)
+        self._sent = sent
+        self._partition = partition
+
+    def write(self, topic: str, line: bytes) -> None:
+        self._sent.keep(self._partition, topic, line)
+
+
+def work(
+    job: Job, number: int, results: Connection, hears: dict[int, Connection], tells: list[Connection]
+) -> None:
+    """Decide some of the partitions, in a process of its own.
+
+    Args:
+        job: What is replayed.
+        number: Of this process.
+        results: To the one who writes.
+        hears: Of each other process what it says of its chunks.
+        tells: To the others.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us is interrupted, and ends us
+    sent = _Sent(results)
+    try:
+        _decide(job, number, sent, hears, tells)
+        sent.tell(ENDED)
+    except (EOFError, BrokenPipeError):
+        return  # another one is gone, and says why
+    except Exception as error:  # noqa: BLE001 - said by the one who writes
+        if not isinstance(error, StreamsError):
+            error.add_note(f"in process {number} of the replay")
+        sent.tell(FAILED, error)
+
+
+def _decide(
+    job: Job, number: int, sent: _Sent, hears: dict[int, Connection], tells: list[Connection]
+) -> None:
+    own = range(number, job.partitions, job.processes)
+    book = book_from_tables(job.tables) if job.tables is not None else None
+    replay = alone.Replay(job.time, job.partitions, book, sent, own)
+    positions: list[Callable[[], int]] = []
+    chunks = read_chunks(job.files, positions.append)
+    while together := list(islice(chunks, job.processes)):
+        for chunk, said in zip(together, _exchanged(job, number, together, hears, tells), strict=True):
+            for piece in routed(chunk, said, own):
+                if isinstance(piece, Others | Written):
+                    for line in piece.lines():
+                        replay.take(line)
+                else:
+                    replay.take_dealt(*piece)
+        sent.tell(READ, (len(positions), _asked(positions[-1], job.files[len(positions) - 1])))
+    replay.finish(job.until)
+
+
+def _asked(position: Callable[[], int], file: Path) -> int:
+    try:
+        return position()
+    except ValueError:  # it was read to its end, and is closed
+        return file.stat().st_size
+
+
+def _exchanged(
+    job: Job, number: int, chunks: Sequence[Chunk], hears: dict[int, Connection], tells: list[Connection]
+) -> list[bytes]:
+    """Return what is said of each chunk; one of them is ours to say."""
+    mine = routes_of(chunks[number], job.partitions) if number < len(chunks) else b""
+    said = []
+    for turn in range(len(chunks)):
+        if turn != number:
+            said.append(hears[turn].recv_bytes())
+            continue
+        for other in tells:
+            other.send_bytes(mine)
+        said.append(mine)
+    return said

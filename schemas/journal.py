@@ -35,6 +35,8 @@ _SOMETIMES = {"after", "dead"}
 _NO_RAW = msgspec.Raw(b"")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
+_QUOTE_OR_ESCAPE = re.compile(rb'["\\]')
+_NEITHER_MARK = bytes(set(range(256)) - set(b'[]{}"\\'))
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -150,6 +152,12 @@ class EntryContent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
                 )
 
 
+class EntryOutline(EntryContent, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A content whose decisions are left as they stand, for a reader that knows what they must be."""
+
+    decisions: tuple[msgspec.Raw, ...]
+
+
 class HeadPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the table stands: an accepted entry, its outputs acknowledged, its rows written (rule 14)."""
 
@@ -177,6 +185,7 @@ class HeadPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _encoder = msgspec.json.Encoder(order="sorted")
 _envelopes = msgspec.json.Decoder(Envelope)
 _contents = msgspec.json.Decoder(EntryContent)
+_outlines = msgspec.json.Decoder(EntryOutline)
 
 
 def entry_hash(raw: bytes) -> str:
@@ -254,6 +263,23 @@ def read_content(envelope: Envelope) -> EntryContent:
         raise EntryUnreadable(f"{where}: {error}") from error
 
 
+def read_outline(raw: bytes) -> EntryOutline | None:
+    """Return the content of an entry that is as this release writes it, None where it is not, or not quite.
+
+    Whoever gets None asks `read_envelope` and `read_content` for the reason. What stands inside the decisions
+    is not looked at but for its brackets; all the rest is canonical, and the seal fits.
+    """
+    envelope = read_envelope(raw)
+    if envelope is None:
+        return None
+    try:
+        content = _outlines.decode(envelope.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    again = encode_entry(envelope.n, envelope.epoch, envelope.prev, envelope.writer, encode_content(content))
+    return content if again == raw else None
+
+
 def decode_content(raw: bytes) -> EntryContent:
     """Return the content of its canonical bytes.
 
@@ -273,7 +299,11 @@ def _is_shallow(raw: bytes) -> bool:
     """Return whether a JSON text is nested at most MAX_DEPTH deep (of other bytes it says anything)."""
     if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
         return True
-    brackets = _STRING.sub(b"", raw).translate(_BRACKETS, _NOT_BRACKETS)
+    # Where no string holds a bracket or an escape, its two quotes are neighbours once all else is gone.
+    marks = raw.translate(None, _NEITHER_MARK).replace(b'""', b"")
+    brackets = (marks if not _QUOTE_OR_ESCAPE.search(marks) else _STRING.sub(b"", raw)).translate(
+        _BRACKETS, _NOT_BRACKETS
+    )
     for _ in range(MAX_DEPTH):  # each round takes the innermost level away
         shorter = brackets.replace(b"[]", b"")
         if not shorter:

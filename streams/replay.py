@@ -7,6 +7,7 @@ record that is older. Where there are clock lines, only they move T.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,7 +48,8 @@ class Outputs:
     def __init__(self, directory: Path | None) -> None:
         self.counts = dict.fromkeys(OUT_TOPICS, 0)
         self.step = 0
-        """What the replay is at: a line, a block of counts, the end; partitions take a step one after the other."""
+        """Which line the replay is at, the end included; at one line the partitions come one after the other."""
+        self._held: list[tuple[int, int, str, bytes]] | None = None
         self._files: dict[str, BinaryIO] = {}
         if directory is not None:
             try:
@@ -59,15 +61,28 @@ class Outputs:
                     "`nameplate replay FILE --out DIR`."
                 ) from None
 
-    def of(self, partition: int) -> "Outputs":  # noqa: ARG002 - for those who keep them apart
-        """Return where the lines of a partition go."""
-        return self
+    def write(self, partition: int, topic: str, line: bytes) -> None:
+        """Take one line of a partition for the file of a topic."""
+        if self._held is None:
+            self.put(self.step, partition, topic, line)
+        else:
+            self._held.append((self.step, partition, topic, line))
 
-    def write(self, topic: str, line: bytes) -> None:
-        """Append one line to the file of a topic."""
+    def put(self, step: int, partition: int, topic: str, line: bytes) -> None:  # noqa: ARG002 - for others
+        """Append one line to the file of a topic; they come in the order of steps, and in a step of partitions."""
         self.counts[topic] += 1
         if self._files:
             self._files[topic].write(line + b"\n")
+
+    def hold(self) -> None:
+        """Keep what is written until `release`: it does not come in order."""
+        self._held = []
+
+    def release(self) -> None:
+        """Put what was kept, in order."""
+        held, self._held = self._held or [], None
+        for item in sorted(held, key=itemgetter(0, 1)):
+            self.put(*item)
 
     def close(self) -> None:
         """Close the files."""
@@ -91,11 +106,18 @@ class Partition:
         """Return the offset of the next line of a topic that names none."""
         return self._next[topic]
 
-    def take(self, topic: str, records: Records) -> None:
+    def take(self, topic: str, records: Records, steps: Sequence[int] = ()) -> None:
         """Gather records; runs are taken when the topic changes, or when they are long enough.
 
         Where a run ends stands in the journal, so it must not depend on how many come at once.
+
+        Args:
+            topic: Their topic.
+            records: The records.
+            steps: Of each the step, where they are many: that of whatever is written because it came.
         """
+        if steps:
+            self._outputs.step = steps[0]
         if topic != self._topic:
             self.flush()
         self._topic = topic
@@ -104,6 +126,9 @@ class Partition:
             room = RUN_RECORDS - len(self._run)
             self._gather(records[:room])
             records = records[room:]
+            if steps:
+                steps = steps[room:]
+                self._outputs.step = steps[0]
             self.flush()
         self._gather(records)
 
@@ -116,16 +141,17 @@ class Partition:
             records.counts = Counts(chunk.said, chunk.at)
         self._run.extend(records)
 
-    def take_plain(self, share: Share) -> None:
+    def take_share(self, share: Share, steps: Sequence[int] = ()) -> None:
         """Gather counts that name no offsets."""
         start = self._next[topics.COUNTS]
-        self.take(topics.COUNTS, Records.plain(start, share.keys, share.values, share.counts))
+        self.take(topics.COUNTS, Records.plain(start, share.keys, share.values, share.counts), steps)
 
-    def take_share(self, share: Share, T: int) -> None:
-        """Gather counts while those of the other partitions move a T that all have in common.
+    def take_among(self, share: Share, steps: Sequence[int], T: int) -> None:
+        """Gather counts while those of other partitions move a T that all have in common.
 
         Args:
             share: This partition's.
+            steps: Of each the step.
             T: The common time before the first of all.
         """
         done = 0
@@ -135,11 +161,12 @@ class Partition:
                 latest = max(T, before)
                 if at < latest:  # it is decided at the T to which others have come
                     if place > done:
-                        self.take_plain(share.part(done, place))
+                        self.take_share(share.part(done, place), steps[done:place])
                     done = place
                     if latest > self.fold.T:
+                        self._outputs.step = steps[place]
                         self.advance(latest)
-        self.take_plain(share.part(done, len(share.keys)) if done else share)
+        self.take_share(share.part(done, len(share.keys)) if done else share, steps[done:])
 
     def flush(self) -> None:
         """Decide what was gathered."""
@@ -163,13 +190,13 @@ class Partition:
 
     def _append(self, work: Work) -> None:
         draft = draft_of(self.fold, work)
-        self._outputs.write(topics.JOURNAL, self._chain.append(draft))
+        self._outputs.write(self.fold.partition, topics.JOURNAL, self._chain.append(draft))
         apply_rows(self.rows, work.rows)
         for topic, records in work.publish.items():
             for record_key, value, _ in records:
                 if value is None:
                     value = canonical({"key": (record_key or b"").decode(), "value": None})  # noqa: PLW2901
-                self._outputs.write(topic, value)
+                self._outputs.write(self.fold.partition, topic, value)
         self.fold.settled()
 
 
@@ -197,7 +224,7 @@ class Replay:
         self.records = 0
         self.count = partitions
         numbers = range(partitions) if own is None else own
-        self.partitions = [Partition(number, time, outputs.of(number)) for number in numbers]
+        self.partitions = [Partition(number, time, outputs) for number in numbers]
         self._own = {partition.fold.partition: partition for partition in self.partitions}
         self._outputs = outputs
         self._shares_time = time == "records" and partitions > 1
@@ -249,14 +276,25 @@ class Replay:
                 self.take(line)
             return
         self.records += len(written.values)
-        self._outputs.step += 1
-        for partition in self.partitions:
-            share = dealt.shares.get(partition.fold.partition)
-            if share is not None and self._shares_time:
-                partition.take_share(share, self.T)
-            elif share is not None:
-                partition.take_plain(share)
+        first = self._outputs.step + 1
+        if self.count == 1:
+            self.partitions[0].take_share(dealt.shares[0])
+        else:
+            self._outputs.hold()
+            for partition in self.partitions:
+                self._take_share(partition, dealt.shares.get(partition.fold.partition), first)
+            self._outputs.release()
+        self._outputs.step = first + len(written.values) - 1
         self.T = max(self.T, dealt.latest)
+
+    def _take_share(self, partition: Partition, share: Share | None, first: int) -> None:
+        if share is None:
+            return
+        steps = [first + place for place in share.places]
+        if self._shares_time:
+            partition.take_among(share, steps, self.T)
+        else:
+            partition.take_share(share, steps)
 
     def finish(self, until: int | None) -> None:
         """Bring all partitions to the common T, and to `until`; then journal what is left."""

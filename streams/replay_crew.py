@@ -141,9 +141,9 @@ def _write(job: Job, outputs: alone.Outputs, opened: Opened) -> None:
 def _merge(results: Sequence[Connection], outputs: alone.Outputs, opened: Opened) -> None:
     files = 0
     position = [0]
-    for _, partition, topic, said in merge(*map(_items, results), key=itemgetter(0, 1)):
+    for step, partition, topic, said in merge(*map(_items, results), key=itemgetter(0, 1)):
         if partition != LAST:
-            outputs.write(topic, said)
+            outputs.put(step, partition, topic, said)
         elif topic == FAILED:
             raise said
         else:
@@ -180,11 +180,8 @@ class _Sent(alone.Outputs):
         self._items: list[Item] = []
         self._bytes = 0
 
-    def of(self, partition: int) -> alone.Outputs:
-        return _SentOf(self, partition)
-
-    def keep(self, partition: int, topic: str, line: bytes) -> None:
-        self._items.append((self.step, partition, topic, line))
+    def put(self, step: int, partition: int, topic: str, line: bytes) -> None:
+        self._items.append((step, partition, topic, line))
         self._bytes += len(line)
         if self._bytes > SENT_BYTES:
             self._send()
@@ -197,16 +194,6 @@ class _Sent(alone.Outputs):
         self._results.send(self._items)
         self._items = []
         self._bytes = 0
-
-
-class _SentOf(alone.Outputs):
-    def __init__(self, sent: _Sent, partition: int) -> None:
-        super().__init__(None)
-        self._sent = sent
-        self._partition = partition
-
-    def write(self, topic: str, line: bytes) -> None:
-        self._sent.keep(self._partition, topic, line)
 
 
 def work(

@@ -1,7 +1,7 @@
 """Counts dealt to partitions, with what each partition has to know of the others: how late it is for all."""
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ class Share(NamedTuple):
     counts: Counts
     latest_before: list[int] | None = None
     """Of each the latest instant of those before it, in all partitions; None where no instant goes back."""
+    places: Sequence[int] = ()
+    """Of each where it stands among those of all partitions; nothing where there is but one."""
 
     def part(self, start: int, end: int) -> "Share":
         """Return some consecutive ones."""
@@ -30,6 +32,7 @@ class Share(NamedTuple):
             self.values[start:end],
             Counts(said[start:end], at[start:end]),
             before[start:end] if before is not None else None,
+            self.places[start:end],
         )
 
 
@@ -42,8 +45,6 @@ class Dealt(NamedTuple):
     """The latest instant of all."""
     platforms: Collection[str] = ()
     """All that are named; none where there is but one partition, as nobody has to know."""
-    places: Mapping[int, list[int]] = {}
-    """Of each partition which of the counts are its own; none where there is but one."""
 
 
 def deal(block: Plain, partitions: int) -> Dealt:
@@ -62,10 +63,11 @@ def deal(block: Plain, partitions: int) -> Dealt:
             [block.values[place] for place in own],
             Counts([said[place] for place in own], [at[place] for place in own]),
             [before[place] for place in own] if before is not None else None,
+            own,
         )
         for number, own in places.items()
     }
-    return Dealt(shares, latest[-1], {one.platform for one in said}, places)
+    return Dealt(shares, latest[-1], {one.platform for one in said})
 
 
 class _Routed(msgspec.Struct, array_like=True):
@@ -95,7 +97,7 @@ def routes_of(chunk: Chunk, partitions: int) -> bytes:
             dealt = deal(block, partitions)
             shares = {
                 number: _Routed(
-                    array("I", dealt.places[number]).tobytes(),
+                    array("I", share.places).tobytes(),
                     array("q", share.counts.at).tobytes(),
                     array("q", share.latest_before).tobytes() if share.latest_before is not None else None,
                 )
@@ -137,7 +139,8 @@ def routed(
 
 
 def _share(values: list[bytes], route: _Routed) -> Share:
-    own = [values[place].strip() for place in array("I", route.places)]
+    places = array("I", route.places).tolist()
+    own = [values[place].strip() for place in places]
     keys, said = read_again(own)
     before = None if route.latest_before is None else array("q", route.latest_before).tolist()
-    return Share(keys, own, Counts(said, array("q", route.at).tolist()), before)
+    return Share(keys, own, Counts(said, array("q", route.at).tolist()), before, places)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from schemas import topics
 from schemas.account import apply_rows
 from schemas.digest import digest_of
@@ -92,20 +90,9 @@ class _Journal(Outputs):
         super().__init__(None)
         self.entries: defaultdict[int, deque[bytes]] = defaultdict(deque)
 
-    def write(self, topic: str, line: bytes) -> None:
+    def put(self, step: int, partition: int, topic: str, line: bytes) -> None:  # noqa: ARG002 - in any order
         if topic == topics.JOURNAL:
-            self.entries[_placed(line).content.partition].append(line)
-
-
-class _Content(msgspec.Struct):
-    partition: int
-
-
-class _Placed(msgspec.Struct):
-    content: _Content
-
-
-_placed = msgspec.json.Decoder(_Placed).decode
+            self.entries[partition].append(line)
 
 
 def _check_replay(

@@ -74,8 +74,15 @@ class Case:
         """Verify bytes as a journal, with input files or without; return the number of decisions."""
         path = self.directory / "journal.jsonl"
         path.write_bytes(journal)
-        entries = list(read_journal(path))
-        auditors = verify(entries)
+        entries, outlines = list(read_journal(path)), read_journal(path, outlines=True)
+        try:
+            auditors = verify(entries)
+        except AuditError as error:
+            with pytest.raises(type(error)) as found:
+                verify(outlines)
+            assert str(found.value) == str(error)  # whoever leaves the decisions as they stand finds the same
+            raise
+        assert [one.head for one in verify(outlines).values()] == [one.head for one in auditors.values()]
         if inputs:
             check_inputs(entries, inputs)
         return sum(auditor.decisions for auditor in auditors.values())

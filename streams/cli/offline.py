@@ -101,15 +101,21 @@ def verify(
     listing: Format = "table",
 ) -> None:
     """Derive a journal again: chain, hashes, decisions. The first difference is printed."""
+    from streams.verify import read_journal
     from streams.verify import verify as run
     from streams.verify_inputs import check_inputs
 
     where = reach(bootstrap, client_config, insecure) if bootstrap is not None else None
     with Meter() as meter:
-        entries, _ = _entries(journal_file, where, prefix, meter)
-        auditors = run(meter.items("deriving", entries))
+        if journal_file is not None and where is None:  # entry by entry: it may be larger than the memory
+            auditors = run(read_journal(journal_file, meter.files("deriving", [journal_file]), outlines=True))
+        else:
+            entries, _ = _entries(journal_file, where, prefix, meter)
+            auditors = run(meter.items("deriving", entries))
         checked = {}
         if inputs:
+            if journal_file is not None:
+                entries, _ = _entries(journal_file, where, prefix, meter)
             opened = meter.files("reading inputs", inputs)
             checked = check_inputs(
                 entries,

@@ -21,9 +21,9 @@ class _Kept(Outputs):
         self.journal: list[bytes] = []
         self.outputs: list[tuple[str, bytes]] = []
 
-    def write(self, topic: str, line: bytes) -> None:
+    def put(self, step: int, partition: int, topic: str, line: bytes) -> None:
         """Keep one line."""
-        super().write(topic, line)
+        super().put(step, partition, topic, line)
         if topic == topics.JOURNAL:
             self.journal.append(line)
         elif topic in topics.OUTPUTS:

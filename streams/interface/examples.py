@@ -84,7 +84,7 @@ class _Kept(Outputs):
         super().__init__(None)
         self.records: dict[str, list[Any]] = {topic: [] for topic in self.counts}
 
-    def write(self, topic: str, line: bytes) -> None:
+    def put(self, step: int, partition: int, topic: str, line: bytes) -> None:  # noqa: ARG002 - one partition
         self.records[topic].append(json.loads(line))
 
 

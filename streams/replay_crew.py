@@ -14,10 +14,11 @@ for another's has told the writer before how far he is.
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from heapq import merge
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from operator import itemgetter
 from pathlib import Path
@@ -56,9 +57,9 @@ class Job(NamedTuple):
 
 
 def processes_for(files: Sequence[Path], partitions: int) -> int:
-    """Return how many processes are worth it: one a core, at most one a partition, one alone for little input."""
+    """Return how many processes are worth it: one a core, and one alone for one partition or little input."""
     size = sum(path.stat().st_size for path in files if path.is_file())
-    return min(len(os.sched_getaffinity(0)), partitions) if size >= WORTH_BYTES else 1
+    return len(os.sched_getaffinity(0)) if partitions > 1 and size >= WORTH_BYTES else 1
 
 
 def replay(
@@ -88,6 +89,8 @@ def replay(
         OperatorError: as there; or a process was ended by somebody else.
     """
     count = min(processes_for(files, partitions) if processes is None else processes, partitions)
+    if not all(path.is_file() for path in files):
+        count = 1  # a pipe can be read only once
     rare = rare_topics(files) if rare is None else rare
     if count < 2:
         return alone.replay(
@@ -119,12 +122,14 @@ def _write(job: Job, outputs: alone.Outputs, opened: Opened) -> None:
     results = [context.Pipe(duplex=False) for _ in numbers]
     processes = []
     try:
-        for number in numbers:
-            hears = {one: ends[0] for (one, other), ends in routes.items() if other == number}
-            tells = [ends[1] for (one, _), ends in routes.items() if one == number]
-            arguments = (job, number, results[number][1], hears, tells)
-            processes.append(context.Process(target=work, args=arguments, daemon=True))
-            processes[-1].start()
+        with _uninterrupted():
+            for number in numbers:
+                hears = {one: ends[0] for (one, other), ends in routes.items() if other == number}
+                tells = [ends[1] for (one, _), ends in routes.items() if one == number]
+                arguments = (job, number, results[number][1], hears, tells)
+                process = context.Process(target=work, args=arguments, daemon=True)
+                process.start()
+                processes.append(process)
         for ends in routes.values():  # so that whoever waits for one that is gone hears of it
             for end in ends:
                 end.close()
@@ -136,6 +141,17 @@ def _write(job: Job, outputs: alone.Outputs, opened: Opened) -> None:
             process.kill()
         for process in processes:
             process.join()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put an interrupt off; processes that are started meanwhile never hear of any, as it is we who end them."""
+    resource_tracker.ensure_running()  # it would let interrupts in again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _merge(results: Sequence[Connection], outputs: alone.Outputs, opened: Opened) -> None:
@@ -208,7 +224,6 @@ def work(
         hears: Of each other process what it says of its chunks.
         tells: To the others.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us is interrupted, and ends us
     sent = _Sent(results)
     try:
         _decide(job, number, sent, hears, tells)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import sys
 from itertools import pairwise
 from random import Random
@@ -77,10 +78,9 @@ class Case:
         entries, outlines = list(read_journal(path)), read_journal(path, outlines=True)
         try:
             auditors = verify(entries)
-        except AuditError as error:
-            with pytest.raises(type(error)) as found:
+        except AuditError as error:  # whoever leaves the decisions as they stand finds the same
+            with pytest.raises(type(error), match=f"^{re.escape(str(error))}$"):
                 verify(outlines)
-            assert str(found.value) == str(error)  # whoever leaves the decisions as they stand finds the same
             raise
         assert [one.head for one in verify(outlines).values()] == [one.head for one in auditors.values()]
         if inputs:

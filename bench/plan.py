@@ -11,25 +11,25 @@ SESSION_S = 6.0
 
 
 class Measured(NamedTuple):
-    """What one machine did, and what it wrote; the defaults are those of this project's own runs."""
+    """What one machine did, and what it wrote; the defaults are of a first run on two busy cores."""
 
-    cpu_rate: float = 390_000
+    cpu_rate: float = 420_000
     """Quiet counts per second of CPU of one worker (`bench.scale`)."""
-    many: float = 1.15
+    many: float = 1.12
     """CPU of a count among many workers, by that of one alone (`bench.scale`)."""
-    count_bytes: float = 174
+    count_bytes: float = 176
     """Of a count in the log, uncompressed (`bench.scale`)."""
-    entry_bytes: float = 1_000
+    entry_bytes: float = 1_480
     """Of a journal entry without decisions (`bench.scale`)."""
-    sample_bytes: float = 900
+    sample_bytes: float = 800
     """Of a daily sample in the journal, its entry not counted (`bench.scale`)."""
-    duty_bytes: float = 2_500
+    duty_bytes: float = 2_300
     """Of a duty that begins, in the journal, its entry not counted (`bench.scale`)."""
-    output_bytes: float = 3_000
+    output_bytes: float = 2_330
     """Of its outputs and its status (`bench.scale`)."""
-    account_bytes: float = 700
+    account_bytes: float = 860
     """Of a watched account in the memory of its worker (`bench.recovery`)."""
-    row_rate: float = 100_000
+    row_rate: float = 75_000
     """Rows of the table that one worker reads, proves and serves per second (`bench.recovery`)."""
 
 

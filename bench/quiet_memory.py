@@ -22,6 +22,8 @@ from schemas import topics
 
 WARM_UP = 1_000_000
 WAVE = 10_000_000
+TARGET_MB = 50
+"""The most by which fifty million accounts may change the memory."""
 LOOK_S = 0.25
 BYTES = 180
 """Of a count in the log, roughly."""
@@ -91,7 +93,8 @@ def measure(bootstrap: str, accounts: int, partitions: int) -> Found:
     print(
         f"{found.accounts:,} quiet accounts changed the worker's memory by {found.grown_mb:+.1f} MB "
         f"({found.warm_mb:.1f} to {found.end_mb:.1f}, peak {found.peak_mb:.1f}); "
-        f"{found.counts_cpu_s:,.0f} counts a CPU second"
+        f"{found.counts_cpu_s:,.0f} counts a CPU second; "
+        f"less than {TARGET_MB} MB: {'reached' if found.grown_mb < TARGET_MB else 'missed'}"
     )
     return found
 

@@ -7,6 +7,7 @@ plain refuses its chunk, and the chunk is then read one by one: this never says 
 the lenient side (a test holds it against the full path).
 """
 
+import contextlib
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
@@ -103,11 +104,13 @@ def _are_keys(joined: bytes, count: int) -> bool:
     return others == b"\n".join([b":"] * count) and b":_" not in joined and b":-" not in joined
 
 
-# Instants: the text up to the seconds stays the same for many records, and what follows repeats as well.
+# Instants: the text up to the minutes stays the same for many records, and what follows repeats as well.
 
-_MOST_TEXTS = 16_384  # of either kind: some 2 MB each
-_SOME_SECOND = "1970-01-02T00:00:00"
-_HEAD = len(_SOME_SECOND)
+_MOST_TEXTS = 65_536  # of either kind, some 8 MB each: the milliseconds of a minute are 60,000
+_SOME_MINUTE = "1970-01-02T00:00"
+_HEAD = len(_SOME_MINUTE)
+_SECONDS = len(":00")
+_REMEMBERED = len(":00.000Z")
 _SCALE: tuple[int, ...] = tuple(10 ** (6 - digits) for digits in range(7))
 _ENDS_OF_TIME = {"0001", "9999"}  # years in which two sound halves may make an instant that is none
 _heads: dict[str, int] = {}
@@ -115,10 +118,13 @@ _tails: dict[str, int] = {}
 
 
 def _instants(said: Sequence[Said]) -> list[int]:
+    texts = [one.observed_at for one in said]
+    if len(texts[0]) <= _HEAD + _REMEMBERED:
+        with contextlib.suppress(KeyError):
+            return [_heads[text[:_HEAD]] + _tails[text[_HEAD:]] for text in texts]
     heads, tails = _heads.get, _tails.get
     instants = []
-    for one in said:
-        text = one.observed_at
+    for text in texts:
         since, after = heads(text[:_HEAD]), tails(text[_HEAD:])
         instants.append(_instant(text) if since is None or after is None else since + after)
     return instants
@@ -136,21 +142,27 @@ def _instant(text: str) -> int:
         at = instant.parse(text)
         if head[:4] in _ENDS_OF_TIME:
             return at
-        _remember(_heads, head, at - _after_seconds(tail))
+        _remember(_heads, head, at - _after_minutes(tail))
         return at
-    return since + _after_seconds(tail)
+    return since + _after_minutes(tail)
 
 
-def _after_seconds(tail: str) -> int:
-    """Return what stands behind the seconds, a fraction and an offset, in µs."""
-    digits = tail[1:-1]
-    if len(digits) > 3 and tail[0] == "." and tail[-1] == "Z" and digits.isascii() and digits.isdecimal():
-        if len(digits) <= 6:
-            return int(digits) * _SCALE[len(digits)]  # too many different ones to be remembered
+def _after_minutes(tail: str) -> int:
+    """Return what stands behind the minutes, seconds, a fraction and an offset, in µs."""
+    digits = tail[_SECONDS + 1 : -1]
+    if (
+        len(digits) > 3
+        and tail[_SECONDS] == "."
+        and tail[-1] == "Z"
+        and digits.isascii()
+        and digits.isdecimal()
+    ):
+        if len(digits) <= 6:  # too many different ones to be remembered
+            return _after_minutes(tail[:_SECONDS] + "Z") + int(digits) * _SCALE[len(digits)]
         raise ValueError("at most 6 fraction digits")
     found = _tails.get(tail)
     if found is None:
-        found = _remember(_tails, tail, instant.parse(_SOME_SECOND + tail) - instant.DAY)
+        found = _remember(_tails, tail, instant.parse(_SOME_MINUTE + tail) - instant.DAY)
     return found
 
 

@@ -59,7 +59,10 @@ class Records(Sequence[Raw]):
     def size(self) -> int:
         """Bytes of all values; asked again it costs nothing, so ask when no more are put behind them."""
         if self._size is None:
-            self._size = sum(map(len, filter(None, self.values)))
+            try:
+                self._size = sum(map(len, self.values))  # type: ignore[arg-type]
+            except TypeError:  # some have none
+                self._size = sum(map(len, filter(None, self.values)))
         return self._size
 
     @classmethod

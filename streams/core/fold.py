@@ -289,19 +289,37 @@ class Fold:
 
     def _pass_quiet(self, chunk: Chunk, index: int) -> int:
         """Return the index of the first count of a chunk that is not quiet, or the chunk's end."""
-        decider = self.decider
         if self._rest_at != index:
             keys: Sequence[Any] = chunk.of.keys[index : chunk.end]
             start = index - chunk.start
             self._rest = zip(keys, chunk.said[start:], chunk.at[start:], strict=True)
-        bands, asleep, next_at, T = decider.bands, decider.asleep, decider.agenda.next_at, decider.T
-        moves = self.time == "records"
-        latest = FOREVER if moves else T + DAY
+        index = (
+            self._pass_by_the_clock(index) if self.time == "clock" else self._pass_by_their_instants(index)
+        )
+        self._rest_at = index + 1  # the one that is not quiet is taken out of it
+        return index
+
+    def _pass_by_the_clock(self, index: int) -> int:
+        decider = self.decider
+        band_of, asleep, T = decider.bands.get, decider.asleep.get, decider.T
+        latest = T + DAY
         for key, count, observed_at in self._rest:
-            lo, hi, sample_at, until = bands.get(key) or asleep.get(count.platform, AWAKE)
-            if not lo <= count.followers <= hi or observed_at >= sample_at or observed_at > latest:
+            lo, hi, sample_at, until = band_of(key) or asleep(count.platform, AWAKE)
+            is_inside = lo <= count.followers <= hi and observed_at < sample_at
+            if not is_inside or observed_at > latest or until < T:
                 break
-            if moves and observed_at > T:
+            index += 1
+        return index
+
+    def _pass_by_their_instants(self, index: int) -> int:
+        decider = self.decider
+        band_of, asleep, T = decider.bands.get, decider.asleep.get, decider.T
+        next_at = decider.agenda.next_at
+        for key, count, observed_at in self._rest:
+            lo, hi, sample_at, until = band_of(key) or asleep(count.platform, AWAKE)
+            if not lo <= count.followers <= hi or observed_at >= sample_at:
+                break
+            if observed_at > T:
                 if observed_at >= next_at or observed_at > until:
                     break
                 T = observed_at
@@ -309,7 +327,6 @@ class Fold:
                 break
             index += 1
         decider.T = T
-        self._rest_at = index + 1  # the one that is not quiet is taken out of it
         return index
 
     # One record ----------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Records(tuple[tiny.Rec, ...]):
     """Records whose bytes nobody has to count: there are never many."""
 
     __slots__ = ()
-    values = ()
+    size = 0
 
     def __getitem__(self, place: Any) -> Any:
         found = super().__getitem__(place)

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 CUT = (topics.COUNTS, topics.FACTS, topics.CLOCK)
 
 
-ASKED_BEFORE_MS = 1_000
-"""So long after its cause was mended somebody may stop who asked before."""
-
-
 class Expected(NamedTuple):
     """A stop that has to come."""
 
@@ -49,7 +45,7 @@ class Operator:
         """What the journals of the partitions accepted."""
         self.expects: Expected | None = None
         self.mended: dict[str, int] = {}
-        """By code of a stop when its cause was mended last."""
+        """By code of a stop the number of the last worker that was started before its cause was mended."""
         self.stops: list[str] = []
         """Codes of the stops that had to come."""
 
@@ -62,12 +58,12 @@ class Operator:
         if expected is not None and code in expected.codes:
             self.world.note(f"the operator mends: {expected.what}")
             self.stops.append(code)
-            self.mended |= dict.fromkeys(expected.codes, self.world.loop.now)
+            self.mended |= dict.fromkeys(expected.codes, self.world.started)
             self.expects = None
             expected.cure(code)
             return
-        if self.world.loop.now < self.mended.get(code, -ASKED_BEFORE_MS) + ASKED_BEFORE_MS:
-            return  # it had asked before that was mended
+        if process.number <= self.mended.get(code, 0):
+            return  # it may have asked before that was mended, and stood still
         if code == "input-lost" and process.settings.lost_allowed != self.lost_allowed:
             return  # it was started before the operator took the loss upon himself
         which = "stops for nothing" if isinstance(error, AuditError) else "dies"

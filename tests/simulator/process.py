@@ -76,7 +76,7 @@ class Process(Worker, Sender):
     def __init__(self, world: "World", number: int) -> None:
         Sender.__init__(self)
         self.world, self.loop = world, world.loop
-        self.name = f"w{number}"
+        self.number, self.name = number, f"w{number}"
         self.writer = f"{number:016x}"
         self.settings = WorkerSettings("nowhere", lost_allowed=dict(world.operator.lost_allowed))
         self.owners, self._recovering, self._tasks = {}, {}, {}

@@ -498,6 +498,10 @@ def test_the_listing_counts_the_records_of_each_topic(room):
 def test_counts_in_blocks_are_decided_as_one_by_one(room, partitions):
     lines = [counted(900 + n * 7_919 % 200, n / 900, account=f"acc-{n % 17}") for n in range(9_000)]
     lines[8_000:8_000] = [lines[10], shown(displayed=True, at=9, account="acc-3")]  # and one that goes back
+    # what nobody knows moves no time, however late it is, nor does what cannot be read
+    unknown = counted(5, 25, account="acc-far")
+    unknown["value"]["platform"] = "nowhere"
+    lines[4_000:4_000] = [unknown, counted(1.5, 25, account="acc-odd")]
     written = [json.dumps(line) + "\n" for line in lines]
     more = ("--partitions", partitions, "--until", "2024-02-01T00:00:00Z")
     code, said = room.run(room.file(*written), *more)
@@ -505,7 +509,7 @@ def test_counts_in_blocks_are_decided_as_one_by_one(room, partitions):
     journal = [room.out / "journal.jsonl", room.file(*written)]
     check_inputs(list(read_journal(journal[0])), [journal[1]])
     blocks, outputs = by_partition(room.contents()), sorted(room.short())
-    one_by_one = [{**line, "key": f"weibo:{line['value']['account_id']}"} for line in lines]
+    one_by_one = [{**line, "key": "{platform}:{account_id}".format_map(line["value"])} for line in lines]
     code, said = room.run(room.file(*one_by_one), *more)
     assert code == 0, said
     assert len(outputs) > 50

@@ -501,7 +501,8 @@ def test_counts_in_blocks_are_decided_as_one_by_one(room, partitions):
     # what nobody knows moves no time, however late it is, nor does what cannot be read
     unknown = counted(5, 25, account="acc-far")
     unknown["value"]["platform"] = "nowhere"
-    lines[4_000:4_000] = [unknown, counted(1.5, 25, account="acc-odd")]
+    lines[6_000:6_000] = [counted(1.5, 25, account="acc-odd")]
+    lines[4_000:4_000] = [unknown]
     written = [json.dumps(line) + "\n" for line in lines]
     more = ("--partitions", partitions, "--until", "2024-02-01T00:00:00Z")
     code, said = room.run(room.file(*written), *more)

@@ -154,18 +154,20 @@ class Partition:
             steps: Of each the step.
             T: The common time before the first of all.
         """
-        done = 0
+        done, reached = 0, self.fold.T
         if share.latest_before is not None or share.counts.at[0] < T:
             befores = share.latest_before or [T] * len(share.keys)
             for place, (at, before) in enumerate(zip(share.counts.at, befores, strict=True)):
                 latest = max(T, before)
-                if at < latest:  # it is decided at the T to which others have come
-                    if place > done:
-                        self.take_share(share.part(done, place), steps[done:place])
-                    done = place
-                    if latest > self.fold.T:
-                        self._outputs.step = steps[place]
-                        self.advance(latest)
+                if at >= latest or reached >= latest:
+                    continue
+                if place > done:  # it is decided at the T to which others have come
+                    self.take_share(share.part(done, place), steps[done:place])
+                done = place
+                if latest > self.fold.T:
+                    self._outputs.step = steps[place]
+                    self.advance(latest)
+                reached = latest
         self.take_share(share.part(done, len(share.keys)) if done else share, steps[done:])
 
     def flush(self) -> None:

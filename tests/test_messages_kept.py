@@ -41,6 +41,7 @@ NOT_PROVOKED = {
     ". Make it with `nameplate topics apply`": "tests/live/test_topics.py: a topic that goes under a worker",
     "See what is asked of it with": "a broker that forbids something",
     "nobody allowed us": "tests/live/test_guarded.py",
+    "was ended by somebody else": "tests/test_replay_crew.py: a process of a replay that is killed",
     "is not of the journal's form": "tests/test_explain.py: only a forger writes it",
     "does not follow the account's last one": "tests/test_explain.py: only a forger writes it",
     "its policy book is none": "only a forger writes it",

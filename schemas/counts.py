@@ -104,65 +104,66 @@ def _are_keys(joined: bytes, count: int) -> bool:
     return others == b"\n".join([b":"] * count) and b":_" not in joined and b":-" not in joined
 
 
-# Instants: the text up to the minutes stays the same for many records, and what follows repeats as well.
+# Instants in three parts, each of which comes again and again: the minute, the second, and what follows it. Small
+# tables, because it is not the looking up that costs but the memory that is not in the processor's cache.
 
-_MOST_TEXTS = 65_536  # of either kind, some 8 MB each: the milliseconds of a minute are 60,000
+_MOST_TEXTS = 16_384  # of minutes and of rests: some 2 MB each
 _SOME_MINUTE = "1970-01-02T00:00"
-_HEAD = len(_SOME_MINUTE)
-_SECONDS = len(":00")
-_REMEMBERED = len(":00.000Z")
+_MINUTE, _SECOND = len(_SOME_MINUTE), len(_SOME_MINUTE + ":00")
+_REMEMBERED = len(_SOME_MINUTE + ":00.000Z")
 _SCALE: tuple[int, ...] = tuple(10 ** (6 - digits) for digits in range(7))
-_ENDS_OF_TIME = {"0001", "9999"}  # years in which two sound halves may make an instant that is none
-_heads: dict[str, int] = {}
-_tails: dict[str, int] = {}
+_ENDS_OF_TIME = {"0001", "9999"}  # years in which sound parts may make an instant that is none
+_seconds = {f":{second:02d}": second * instant.SECOND for second in range(60)}
+_minutes: dict[str, int] = {}
+_rests: dict[str, int] = {}
 
 
 def _instants(said: Sequence[Said]) -> list[int]:
     texts = [one.observed_at for one in said]
-    if len(texts[0]) <= _HEAD + _REMEMBERED:
+    if len(texts[0]) <= _REMEMBERED:
         with contextlib.suppress(KeyError):
-            return [_heads[text[:_HEAD]] + _tails[text[_HEAD:]] for text in texts]
-    heads, tails = _heads.get, _tails.get
-    instants = []
-    for text in texts:
-        since, after = heads(text[:_HEAD]), tails(text[_HEAD:])
-        instants.append(_instant(text) if since is None or after is None else since + after)
-    return instants
+            return _remembered(texts)
+        for text in texts:
+            if text[:_MINUTE] not in _minutes or text[_SECOND:] not in _rests:
+                _instant(text)
+        with contextlib.suppress(KeyError):
+            return _remembered(texts)
+    return list(map(_instant, texts))
+
+
+def _remembered(texts: Sequence[str]) -> list[int]:
+    return [
+        _minutes[text[:_MINUTE]] + _seconds[text[_MINUTE:_SECOND]] + _rests[text[_SECOND:]] for text in texts
+    ]
 
 
 def _instant(text: str) -> int:
-    """Return what `instant.parse` returns, and remember the halves that are likely to come again.
+    """Return what `instant.parse` returns, and remember the parts that are likely to come again.
 
     Raises:
         ValueError: as there.
     """
-    head, tail = text[:_HEAD], text[_HEAD:]
-    since = _heads.get(head)
-    if since is None:
-        at = instant.parse(text)
-        if head[:4] in _ENDS_OF_TIME:
-            return at
-        _remember(_heads, head, at - _after_minutes(tail))
-        return at
-    return since + _after_minutes(tail)
+    since, second = _minutes.get(text[:_MINUTE]), _seconds.get(text[_MINUTE:_SECOND])
+    if since is not None and second is not None:
+        return since + second + _after_second(text[_SECOND:])
+    at = instant.parse(text)
+    if text[:4] not in _ENDS_OF_TIME:
+        _remember(
+            _minutes, text[:_MINUTE], at - _seconds[text[_MINUTE:_SECOND]] - _after_second(text[_SECOND:])
+        )
+    return at
 
 
-def _after_minutes(tail: str) -> int:
-    """Return what stands behind the minutes, seconds, a fraction and an offset, in µs."""
-    digits = tail[_SECONDS + 1 : -1]
-    if (
-        len(digits) > 3
-        and tail[_SECONDS] == "."
-        and tail[-1] == "Z"
-        and digits.isascii()
-        and digits.isdecimal()
-    ):
-        if len(digits) <= 6:  # too many different ones to be remembered
-            return _after_minutes(tail[:_SECONDS] + "Z") + int(digits) * _SCALE[len(digits)]
+def _after_second(rest: str) -> int:
+    """Return what stands behind the seconds, a fraction and an offset, in µs."""
+    digits = rest[1:-1]
+    if len(digits) > 3 and rest[0] == "." and rest[-1] == "Z" and digits.isascii() and digits.isdecimal():
+        if len(digits) <= 6:
+            return int(digits) * _SCALE[len(digits)]  # too many different ones to be remembered
         raise ValueError("at most 6 fraction digits")
-    found = _tails.get(tail)
+    found = _rests.get(rest)
     if found is None:
-        found = _remember(_tails, tail, instant.parse(_SOME_MINUTE + tail) - instant.DAY)
+        found = _remember(_rests, rest, instant.parse(f"{_SOME_MINUTE}:00{rest}") - instant.DAY)
     return found
 
 

@@ -56,7 +56,13 @@ class FollowerCountChanged(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
     def as_value(self) -> dict[str, Any]:
         """Return the value as it stands on the wire, the instant in UTC."""
-        return {**msgspec.structs.asdict(self), "observed_at": instant.text(self.observed_at)}
+        return {
+            "account_id": self.account_id,
+            "event_id": self.event_id,
+            "followers": self.followers,
+            "observed_at": instant.text(self.observed_at),
+            "platform": self.platform,
+        }
 
 
 class Record(BaseModel):

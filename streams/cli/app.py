@@ -122,7 +122,7 @@ JournalOf = Annotated[
         "--bootstrap",
         metavar="HOST:PORT",
         callback=is_bootstrap,
-        help="Read the journal from a broker instead.",
+        help="Read the journal from a broker instead; without a file, by default NAMEPLATE_BOOTSTRAP.",
     ),
 ]
 Group = Annotated[

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - what a command needs is imported when it runs
 
 import asyncio
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from streams.cli.app import (
     Prefix,
     Until,
     app,
+    is_bootstrap,
     listed,
     out,
     policy,
@@ -105,7 +107,7 @@ def verify(
     from streams.verify import verify as run
     from streams.verify_inputs import check_inputs
 
-    where = reach(bootstrap, client_config, insecure) if bootstrap is not None else None
+    where = _broker(journal_file, bootstrap, client_config, insecure)
     with Meter() as meter:
         if journal_file is not None and where is None:  # entry by entry: it may be larger than the memory
             auditors = run(read_journal(journal_file, meter.files("deriving", [journal_file]), outlines=True))
@@ -153,7 +155,7 @@ def explain(
     from streams.explain.screen import WIDEST, screen
 
     key, instant = key_of(account), parse_at(at)
-    where = reach(bootstrap, client_config, insecure) if bootstrap is not None else None
+    where = _broker(journal_file, bootstrap, client_config, insecure)
     with Meter() as meter:
         entries, partitions = _entries(journal_file, where, prefix, meter, key)
         said = run(meter.items("following", entries), account, instant, partitions)
@@ -161,6 +163,15 @@ def explain(
         say_json(msgspec.to_builtins(said))
     else:
         out.print(screen(said), soft_wrap=False, width=min(out.width, WIDEST))
+
+
+def _broker(
+    journal_file: Path | None, bootstrap: str | None, client_config: Path | None, insecure: bool
+) -> "Access | None":
+    """Return the broker whose journal is meant: the one that is named, or the usual one where no file is named."""
+    if bootstrap is None and journal_file is None:
+        bootstrap = is_bootstrap(os.environ.get("NAMEPLATE_BOOTSTRAP") or None)
+    return reach(bootstrap, client_config, insecure) if bootstrap is not None else None
 
 
 @policy.command("check")

@@ -427,11 +427,11 @@ def _begin(case: Case, record: Input) -> None:
 def cause_of(record: Input) -> dict[str, str]:
     """Return the cause of a decision as its outputs show it."""
     match record:
+        case FollowerCountChanged():
+            return {"topic": topics.COUNTS, "event_id": record.event_id}
         case Due():
             return {"due": text(record.due)}
         case BookAdopted():
             return {"book": record.book}
-        case FollowerCountChanged():
-            return {"topic": topics.COUNTS, "event_id": record.event_id}
         case _:
             return {"topic": topics.FACTS, "event_id": record.event_id}

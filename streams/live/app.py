@@ -156,7 +156,7 @@ def create_app(
         broker_session_timeout=session_s,
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=15.0,  # the others wait so long for one that lives but does not come back
-        broker_request_timeout=30.0,
+        broker_request_timeout=max(30.0, session_s + 1.0),  # Faust wants it to be longer than a session
         broker_commit_interval=1.0,
         broker_max_poll_interval=1000.0,
         consumer_auto_offset_reset="none",

@@ -31,8 +31,9 @@ QUIET_S = 5.0
 """How long quiet records wait for a decision before they are journaled by themselves (rule 8): bounds
 what a takeover reads again, at one small entry of an idle partition per so many seconds."""
 
-TOGETHER = 10_000
-"""Records after which others have their turn, however many pieces wait: some tens of milliseconds."""
+TOGETHER = 50_000
+"""Records after which others have their turn, however many pieces wait: some hundred milliseconds. An entry and all
+that follows from it cost as much as a thousand quiet counts."""
 
 HEARTBEATS_S = 1.5
 """One heartbeat of the group (1 s) and its answer: who stood still and lost the partition knows it by then."""

@@ -23,6 +23,7 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "latency": ("bench.latency",),
     "scale": ("bench.scale",),
     "quiet-memory": ("bench.quiet_memory",),
+    "offline": ("bench.offline",),
 }
 """What is measured beside the race: a name, and the module with its arguments. What it prints is reported."""
 

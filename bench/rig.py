@@ -18,7 +18,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition as Place
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
 
 from schemas import topics
@@ -95,8 +95,12 @@ class Rig:
     def end(self, topic: str) -> int:
         """Return how many offsets a topic has, all partitions together."""
         places = {TopicPartition(self.name(topic), n): OffsetSpec.latest() for n in range(self.partitions)}
-        found = self._admin.list_offsets(places, request_timeout=10)
-        return sum(one.result().offset for one in found.values())
+        for _ in range(100):
+            found = self._admin.list_offsets(places, request_timeout=10)
+            with contextlib.suppress(KafkaException):  # a topic that was made just now may have no leader yet
+                return sum(one.result().offset for one in found.values())
+            time.sleep(LOOK_S)
+        raise SystemExit(f"the broker does not say where {self.name(topic)} ends")
 
     def read(self, topic: str) -> dict[int, list[Any]]:
         """Return all records of a topic, by partition."""

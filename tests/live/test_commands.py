@@ -89,7 +89,7 @@ def cut_journal(stream: Stream, partition: int, upto: int) -> None:
 
 
 def test_a_broker_s_journal_is_verified_and_explained_as_the_exported_one(
-    stream: Stream, counts: Path
+    stream: Stream, counts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = decide(stream, counts)
     assert stream.json("verify") == json.loads(run("verify", journal, "--format", "json").out)
@@ -101,6 +101,10 @@ def test_a_broker_s_journal_is_verified_and_explained_as_the_exported_one(
         said = run(*stream.told(*asked), "--at", END)
         assert (said.status, said.out) == (0, run(*asked, "--journal", journal, "--at", END).out)
         assert stream.json(*asked) == json.loads(run(*asked, "--journal", journal, "--format", "json").out)
+    monkeypatch.setenv("NAMEPLATE_BOOTSTRAP", stream.bootstrap)
+    assert run("verify", "--prefix", stream.prefix).out == run("verify", journal).out
+    monkeypatch.setenv("NAMEPLATE_BOOTSTRAP", "127.0.0.1:9")  # a file is named, and nobody is asked
+    assert run("verify", journal).status == 0
 
 
 def test_of_a_broker_s_journal_only_the_account_s_partition_is_read(stream: Stream, counts: Path) -> None:

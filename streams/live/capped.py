@@ -11,6 +11,7 @@ The second trap of the same place: a header's name that is not UTF-8 ends aiokaf
 Any sender can write one, and brokers do not look. Such a batch is read here, without its headers.
 """
 
+import contextlib
 import struct
 import threading
 import zlib
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import cramjam
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record._crecords import default_records, legacy_records
+from aiokafka.record import default_records, legacy_records
 from aiokafka.record.memory_records import MemoryRecords
 
 MOST_UNFOLDED = 8 << 20
@@ -28,6 +29,12 @@ MOST_UNFOLDED = 8 << 20
 
 UNREADABLE = bytes((1 << 20) + 1)
 """Stands for all that such a batch says: a byte longer than any record of ours may be."""
+
+_MODULES: list[Any] = []
+with contextlib.suppress(ImportError):  # aiokafka reads records in Python where it is not compiled
+    from aiokafka.record import _crecords
+
+    _MODULES = [_crecords.default_records, _crecords.legacy_records]
 
 _XERIAL = b"\x82SNAPPY\0\0\0\0\1\0\0\0\1"
 
@@ -216,7 +223,7 @@ CODECS: dict[str, Callable[[Any], bytes]] = {
     "lz4_decode": _within(cramjam.lz4.decompress_into),
     "zstd_decode": _within(cramjam.zstd.decompress_into),
 }
-for _module in (default_records, legacy_records):
+for _module in (*_MODULES, default_records, legacy_records):
     for _name, _codec in CODECS.items():
         if hasattr(_module, _name):
             setattr(_module, _name, _codec)

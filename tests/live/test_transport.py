@@ -185,6 +185,16 @@ def test_compressed_records_are_read_like_others(look, work, codec):
     assert worker.stop() == 0
 
 
+def test_where_aiokafka_is_not_compiled_its_python_reads_the_same(look, work):
+    for partition, codec in enumerate(["gzip", "lz4", "snappy", "zstd"]):
+        look.produce(look.counts, partition, values(codec * 10, 500), **{"compression.type": codec})
+        look.produce(look.counts, partition, values("aborted", 30), transaction="abort")
+        look.produce(look.counts, partition, values("committed", 20), transaction="commit")
+    worker = work(environment={"AIOKAFKA_NO_EXTENSIONS": "1"}, start={look.counts: 0})
+    counted_all(look, worker, inputs=[look.counts])
+    assert worker.stop() == 0
+
+
 def test_aborted_records_are_passed_over_and_markers_too(look, work):
     for topic, partition in ((look.counts, 0), (look.inputs[1], 1)):
         look.produce(topic, partition, values("plain", 10))

@@ -157,13 +157,14 @@ def main(options):
 class Worker:
     """A worker in a process of its own; what it tells is kept in `told`."""
 
-    def __init__(self, log: Path, **options) -> None:
+    def __init__(self, log: Path, *, environment=(), **options) -> None:
         self.told, self.log = [], log
         self._news = threading.Condition()
         self._stderr = log.open("w")
         command = [sys.executable, __file__, json.dumps(options)]
+        environment = {**_environment(), **dict(environment)}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._stderr}
-        self.process = subprocess.Popen(command, text=True, cwd=ROOT, env=_environment(), **pipes)
+        self.process = subprocess.Popen(command, text=True, cwd=ROOT, env=environment, **pipes)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -39,7 +39,7 @@ fuzz: $(SETUP)  ## feed decoders and loaders with 100,000 cases (guided where at
 audit: $(SETUP)  ## look up known vulnerabilities of all that is locked (needs PyPI's own service)
 	$(BIN)/python tests/audit.py
 
-bench: $(SETUP)  ## measure: the same counts through Nameplate and its peers, and more; writes bench/RESULTS.md (25 minutes)
+bench: $(SETUP)  ## measure: the same counts through Nameplate and its peers, and more; writes bench/RESULTS.md (40 minutes)
 	$(BIN)/python -m bench $(BENCH)
 
 bench-lock:  ## resolve the lock of the benchmark's peers anew (needs uv)

@@ -7,7 +7,8 @@ core/       the law, pure and synchronous
 ledger/     the journal: chain, step and recovery as machines without I/O
 live/       a Faust worker: transport, table, clock, and the owner that performs what the machines name
 policies/   policy files and their loader
-replay, verify, verify_inputs, journaling   the same decisions offline, and the audit
+replay/     the same decisions offline, on one core or several
+verify, verify_inputs, journaling   the audit, and what it shares with those who write
 explain/    why an account stands as it stands
 generate/   made-up populations as replay input
 interface/  what others may rely on: JSON Schemas, the AsyncAPI document, and what may change of them

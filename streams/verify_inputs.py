@@ -23,8 +23,8 @@ from schemas.records import Raw, Records
 from schemas.wire import canonical
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
-from streams.replay import WRITER, Outputs, Replay
-from streams.replay_files import Line, Opened, read_lines
+from streams.replay.files import Line, Opened, read_lines
+from streams.replay.run import WRITER, Outputs, Replay
 from streams.verify import Diverged, first_difference
 
 GIVE_ALL = (

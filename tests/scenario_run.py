@@ -20,7 +20,7 @@ from schemas.journal import EntryContent
 from schemas.policy import PolicyBook
 from schemas.wire import canonical
 from streams.policies.load import load_book
-from streams.replay import parse_until, replay
+from streams.replay.run import parse_until, replay
 from streams.verify import read_journal
 
 

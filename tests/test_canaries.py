@@ -37,8 +37,8 @@ from streams.live.fetched import Record
 from streams.live.metrics import Numbers
 from streams.live.standing import Standing
 from streams.policies.load import load_book
-from streams.replay import replay
-from streams.replay_files import rare_topics, read_lines
+from streams.replay.files import rare_topics, read_lines
+from streams.replay.run import replay
 from streams.verify import read_line
 
 ROOT = Path(__file__).parent.parent

@@ -21,7 +21,7 @@ from streams.demo.history import read_history
 from streams.demo.view import View
 from streams.generate import Settings, generate
 from streams.policies.load import load_book, shipped_book_dir
-from streams.replay_files import read_lines
+from streams.replay.files import read_lines
 
 ROOT = Path(__file__).parents[1]
 SMALL = Settings(accounts=40, days=25, near=0.8)

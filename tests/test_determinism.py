@@ -26,13 +26,13 @@ from builders import (
 
 from schemas.instant import text
 from schemas.wire import canonical, sha256_hex
-from streams.replay import replay
+from streams.replay.run import replay
 
 ROOT = Path(__file__).parent.parent
 SEEDS = ("0", "1", "12345")
 ACCOUNTS = [f"acc-{number}" for number in range(12)]
 REPLAY = (
-    "import sys; from pathlib import Path; from streams.replay import replay; from schemas.instant import parse;"
+    "import sys; from pathlib import Path; from streams.replay.run import replay; from schemas.instant import parse;"
     "replay([Path(sys.argv[1])], None, until=parse(sys.argv[3]), partitions=3, out=Path(sys.argv[2]))"
 )
 FILES = {

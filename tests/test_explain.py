@@ -42,7 +42,7 @@ from streams.explain.explanation import OVERDUE, explain, parse_at
 from streams.explain.screen import WIDEST, screen
 from streams.explain.words import CAUSES, OUTPUTS
 from streams.policies.load import load_book
-from streams.replay import replay
+from streams.replay.run import replay
 from streams.verify import read_journal
 
 PROFILE = {"owner": "individual", "self_media": True, "subjects": {"finance": 0.6}}

@@ -36,8 +36,8 @@ from streams.generate.lives import LIVES, TURNS
 from streams.generate.plot import svg
 from streams.live.intake import Merged, Pace, Piece
 from streams.policies.load import load_book, shipped_book_dir
-from streams.replay import replay
-from streams.replay_files import Line, read_lines
+from streams.replay.files import Line, read_lines
+from streams.replay.run import replay
 from streams.verify import read_journal, verify
 from streams.verify_inputs import check_inputs
 

@@ -27,8 +27,8 @@ from schemas.instant import DAY, parse, text
 from schemas.wire import decode
 from streams.core.decider import BEFORE_TIME
 from streams.policies.load import load_book
-from streams.replay import Outputs, Replay, parse_until, replay
-from streams.replay_files import read_lines
+from streams.replay.files import read_lines
+from streams.replay.run import Outputs, Replay, parse_until, replay
 
 OFTEN = 4 if os.environ.get("CI", "").lower() == "true" else 1
 Lines = list[dict[str, Any]]

@@ -15,11 +15,11 @@ from schemas.errors import OperatorError
 from schemas.instant import parse
 from schemas.policy import book_from_tables
 from schemas.wire import canonical
-from streams import replay as alone
 from streams.generate import Settings, Tally, generate
 from streams.policies.load import load_book, shipped_book_dir
-from streams.replay_crew import WORTH_BYTES, processes_for, replay
-from streams.replay_files import CHUNK_BYTES
+from streams.replay import run as alone
+from streams.replay.crew import WORTH_BYTES, processes_for, replay
+from streams.replay.files import CHUNK_BYTES
 
 ROOT = Path(__file__).parents[1]
 UNTIL = parse("2024-01-10T00:00:00Z")

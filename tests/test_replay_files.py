@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas import topics
 from schemas.errors import InputError, OperatorError
 from schemas.wire import decode
-from streams.replay_files import Line, read_lines
+from streams.replay.files import Line, read_lines
 
 COUNT = (
     '{"event_id": "e", "platform": "weibo", "account_id": "acc-a", "followers": 5,'

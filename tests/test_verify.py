@@ -17,7 +17,7 @@ from schemas.journal import GENESIS_HASH, encode_entry, entry_hash
 from schemas.wire import canonical
 from streams import cli
 from streams.ledger import root
-from streams.replay import replay
+from streams.replay.run import replay
 from streams.verify import read_journal, verify
 from streams.verify_inputs import check_inputs
 

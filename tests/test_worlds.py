@@ -19,7 +19,7 @@ from oracle_outputs import differences, in_oracle_words, is_same
 from worlds import World, world
 
 from streams.policies.load import load_book
-from streams.replay import parse_until, replay
+from streams.replay.run import parse_until, replay
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
 WORLDS = int(os.environ.get("NAMEPLATE_WORLDS", "500" if IN_CI else "60"))

@@ -64,9 +64,9 @@ def replay(
     listing: Format = "table",
 ) -> None:
     """Decide offline, from files. The decisions are those of a worker."""
-    from streams.replay import parse_until
-    from streams.replay_crew import replay as run
-    from streams.replay_files import rare_topics
+    from streams.replay.crew import replay as run
+    from streams.replay.files import rare_topics
+    from streams.replay.run import parse_until
 
     end = parse_until(until)
     with Meter() as meter:

@@ -50,7 +50,7 @@ def publish(
 ) -> None:
     """Put replay files into the topics. In order, each line acknowledged."""
     from streams.live.publish import publish as run
-    from streams.replay_files import read_lines
+    from streams.replay.files import read_lines
 
     where = reach(bootstrap, client_config, insecure)
     with Meter() as meter:
@@ -104,7 +104,7 @@ def worker(
     """Run one worker; any number may run side by side."""
     from streams.live.watchdog import PERIOD_S
     from streams.live.worker import Worker, WorkerSettings
-    from streams.replay import parse_until
+    from streams.replay.run import parse_until
 
     if until is not None and time == "wall":
         raise OperatorError(
@@ -215,7 +215,7 @@ def policy_publish(
     from schemas.wire import canonical
     from streams.live.publish import publish as run
     from streams.policies.load import load_book, shipped_book_dir
-    from streams.replay_files import Line
+    from streams.replay.files import Line
 
     book = load_book(directory or shipped_book_dir())
     value = canonical({"book": book.tables, "hash": book.hash})

@@ -19,7 +19,7 @@ from schemas.policy import PolicyBook
 from schemas.wire import canonical, decode
 from streams.core.decider import BEFORE_TIME
 from streams.generate import Settings, generate
-from streams.replay_files import Line, rare_topics, read_lines
+from streams.replay.files import Line, rare_topics, read_lines
 
 PARTITIONS = 4
 """Of each topic: two for each worker."""

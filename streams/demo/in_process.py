@@ -10,7 +10,7 @@ from schemas.instant import DAY, parse
 from schemas.policy import PolicyBook
 from streams.demo.history import PARTITIONS, History
 from streams.demo.view import View
-from streams.replay import Outputs, Replay
+from streams.replay.run import Outputs, Replay
 
 
 class _Kept(Outputs):

@@ -28,7 +28,7 @@ from streams.live.access import Where
 from streams.live.journal import read_journals
 from streams.live.publish import publish
 from streams.policies.load import load_book, shipped_book_dir
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 SLOWEST = 0.001
 """Days of history a second; a history of one record has no days at all."""

@@ -11,8 +11,8 @@ from schemas.outputs import OF_TYPE
 from schemas.policy import book_from_tables
 from schemas.wire import canonical
 from streams.core.sealing import headers_of
-from streams.replay import Outputs, Replay
-from streams.replay_files import Line
+from streams.replay.files import Line
+from streams.replay.run import Outputs, Replay
 
 _BOOK = {
     "policies": {

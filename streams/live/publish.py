@@ -13,7 +13,7 @@ from schemas.errors import OperatorError, TransportError
 from schemas.partitioner import partition_of
 from streams.live.access import Where, access_of
 from streams.live.remedies import LOOK, REFUSED, missing, no_answer, not_allowed, said
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 IN_FLIGHT = 500
 """Lines of one topic that are sent before their acknowledgements are awaited."""

@@ -15,7 +15,7 @@ import pytest
 from schemas.partitioner import partition_of
 from schemas.wire import canonical
 from streams.policies.load import load_book
-from streams.replay import replay
+from streams.replay.run import replay
 
 from .checker import INVARIANTS, audit, check
 from .checker_dump import ALL, OUTPUTS, Dump, Record, read, write

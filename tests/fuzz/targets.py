@@ -33,8 +33,8 @@ from streams.live import access, capped
 from streams.live.log import _seq_of
 from streams.live.statuses import fingerprint
 from streams.policies.load import load_book
-from streams.replay import replay
-from streams.replay_files import rare_topics, read_blocks, read_lines
+from streams.replay.files import rare_topics, read_blocks, read_lines
+from streams.replay.run import replay
 from streams.verify import read_journal, read_line, verify
 
 PLATFORMS = ("weibo",)

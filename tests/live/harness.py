@@ -18,7 +18,7 @@ from schemas.wire import canonical
 from streams.live import topics as admin
 from streams.live.publish import publish
 from streams.policies.load import load_book
-from streams.replay_files import Line, read_lines
+from streams.replay.files import Line, read_lines
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60

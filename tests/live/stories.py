@@ -6,7 +6,7 @@ from random import Random
 
 from schemas import topics
 from schemas.instant import parse, text
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 SOURCE = '{ status = "assumed", text = "made up for a test", publisher = "a test", date = 2023-10-31 }'
 PLATFORM = "weibo"

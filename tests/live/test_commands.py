@@ -18,7 +18,7 @@ from schemas.partitioner import partition_of
 from streams.broker.local import Broker
 from streams.live import topics as admin
 from streams.policies.load import shipped_book_dir
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 pytestmark = pytest.mark.broker
 

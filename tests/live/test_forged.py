@@ -15,7 +15,7 @@ from schemas import topics
 from schemas.journal import encode_entry
 from schemas.wire import canonical
 from streams.ledger.chain import GENESIS, judge, next_entry
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 pytestmark = pytest.mark.broker
 

@@ -20,7 +20,7 @@ from schemas.wire import canonical
 from streams.live.owner import HEAD_KEY
 from streams.live.publish import publish
 from streams.policies.load import shipped_book_dir
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 PARTITIONS = 4
 RATE = 60

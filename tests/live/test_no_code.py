@@ -12,7 +12,7 @@ from harness import Cluster, eventually
 from schemas import topics
 from streams.live import app
 from streams.policies.load import shipped_book_dir
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 LISTENS = "0A"
 """The state of a TCP socket that takes connections, as /proc/net/tcp writes it."""

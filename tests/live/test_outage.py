@@ -10,7 +10,7 @@ from schemas import topics
 from schemas.wire import canonical
 from streams.broker import local
 from streams.policies.load import shipped_book_dir
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 pytestmark = pytest.mark.broker
 

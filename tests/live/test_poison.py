@@ -15,7 +15,7 @@ from schemas import topics
 from schemas.instant import DAY, text
 from schemas.wire import canonical
 from streams.policies.load import shipped_book_dir
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 PARTITIONS = 2
 COUNTS, FACTS = topics.COUNTS, topics.FACTS

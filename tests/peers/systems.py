@@ -17,7 +17,7 @@ from schemas.policy import book_from_tables
 from schemas.wire import canonical
 from streams.live import topics as admin
 from streams.live.publish import publish
-from streams.replay_files import Line
+from streams.replay.files import Line
 
 from .job import LINE, PARTITIONS, POLICY, Said
 

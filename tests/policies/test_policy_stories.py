@@ -13,7 +13,7 @@ import pytest
 from schemas import topics
 from schemas.instant import parse
 from streams.policies.load import load_book, shipped_book_dir
-from streams.replay import replay
+from streams.replay.run import replay
 
 TOLD = "2024-03-01T00:00:00Z"
 DUE = "2024-03-11T00:00:00Z"

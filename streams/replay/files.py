@@ -17,7 +17,7 @@ from typing import NamedTuple
 from schemas import topics
 from schemas.counts import Counts, read_counts
 from schemas.errors import OperatorError
-from streams.replay_line import Line, read_line
+from streams.replay.line import Line, read_line
 
 __all__ = [
     "Chunk",

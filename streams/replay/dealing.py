@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.counts import Counts, read_again
 from schemas.partitioner import partitions_of
-from streams.replay_files import Chunk, Others, Plain, Written, cut, plain
+from streams.replay.files import Chunk, Others, Plain, Written, cut, plain
 
 
 class Share(NamedTuple):

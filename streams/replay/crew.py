@@ -28,10 +28,11 @@ from schemas import topics
 from schemas.errors import OperatorError, StreamsError
 from schemas.instant import FOREVER
 from schemas.policy import PolicyBook, book_from_tables
-from streams import replay as alone
 from streams.core.decider import Time
-from streams.replay_dealing import routed, routes_of
-from streams.replay_files import Chunk, Opened, Others, Written, rare_topics, read_blocks, read_chunks
+from streams.replay.dealing import routed, routes_of
+from streams.replay.files import Chunk, Opened, Others, Written, rare_topics, read_blocks, read_chunks
+from streams.replay.run import Outputs, Replay, check_first
+from streams.replay.run import replay as replay_alone
 
 WORTH_BYTES = 32 * 1024 * 1024
 """Of less input further processes would take longer to start than they save."""
@@ -73,7 +74,7 @@ def replay(
     opened: Opened = lambda _: None,
     processes: int | None = None,
 ) -> dict[str, int]:
-    """Replay files, as `streams.replay.replay` does and with the same bytes, on several cores where it pays.
+    """Replay files, as `streams.replay.run.replay` does and with the same bytes, on several cores where it pays.
 
     Args:
         files: As there, and so is all but the last.
@@ -93,14 +94,14 @@ def replay(
         count = 1  # a pipe can be read only once
     rare = rare_topics(files) if rare is None else rare
     if count < 2:
-        return alone.replay(
+        return replay_alone(
             files, book, until=until, partitions=partitions, out=out, rare=rare, opened=opened
         )
     time: Time = "clock" if topics.CLOCK in rare else "records"
     first = next(read_blocks(files), None) if time == "clock" else None
     if first is not None:
-        alone.check_first(first)
-    outputs = alone.Outputs(out)
+        check_first(first)
+    outputs = Outputs(out)
     try:
         job = Job(files, book.tables if book is not None else None, until, partitions, count, time)
         _write(job, outputs, opened)
@@ -112,7 +113,7 @@ def replay(
 # The one who writes ----------------------------------------------------------------------------------
 
 
-def _write(job: Job, outputs: alone.Outputs, opened: Opened) -> None:
+def _write(job: Job, outputs: Outputs, opened: Opened) -> None:
     """Start the processes, and write what they say in the order of the steps."""
     context = get_context("spawn")  # not a fork: a thread that draws may be running
     numbers = range(job.processes)
@@ -154,7 +155,7 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _merge(results: Sequence[Connection], outputs: alone.Outputs, opened: Opened) -> None:
+def _merge(results: Sequence[Connection], outputs: Outputs, opened: Opened) -> None:
     files = 0
     position = [0]
     for step, partition, topic, said in merge(*map(_items, results), key=itemgetter(0, 1)):
@@ -187,7 +188,7 @@ def _items(results: Connection) -> Iterator[Item]:
 # Those who decide ------------------------------------------------------------------------------------
 
 
-class _Sent(alone.Outputs):
+class _Sent(Outputs):
     """Sends what is written to the one who writes."""
 
     def __init__(self, results: Connection) -> None:
@@ -241,7 +242,7 @@ def _decide(
 ) -> None:
     own = range(number, job.partitions, job.processes)
     book = book_from_tables(job.tables) if job.tables is not None else None
-    replay = alone.Replay(job.time, job.partitions, book, sent, own)
+    replay = Replay(job.time, job.partitions, book, sent, own)
     positions: list[Callable[[], int]] = []
     chunks = read_chunks(job.files, positions.append)
     while together := list(islice(chunks, job.processes)):

@@ -24,8 +24,8 @@ from streams.core.chunks import chunk_at
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
-from streams.replay_dealing import Dealt, Share, deal
-from streams.replay_files import Line, Opened, Plain, Written, rare_topics, read_blocks
+from streams.replay.dealing import Dealt, Share, deal
+from streams.replay.files import Line, Opened, Plain, Written, rare_topics, read_blocks
 
 WRITER = "replay"
 RUN_RECORDS = 4096

@@ -24,7 +24,7 @@ test: $(SETUP)  ## run all tests, two at a time: a real Kafka, real workers (nee
 faults: $(SETUP)  ## search further than `make test` does: the protocol's machines, simulated lives, and a real Kafka (half an hour)
 	$(BIN)/python -m tests.explorer flaws
 	$(BIN)/python -m tests.explorer faults $(FAULTS)
-	$(BIN)/python -m tests.simulator run --minutes 5
+	$(BIN)/python -m tests.simulator run --minutes 3
 	$(BIN)/python -m tests.faults short --anew
 
 faults-full: $(SETUP)  ## kill, stop, cut off and poison real workers on a real Kafka for two hours; goes on where it stopped

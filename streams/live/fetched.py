@@ -139,7 +139,9 @@ async def poll(consumer: Any, timeout_s: float) -> list[Run]:
     if not fetcher._records:
         waiter = fetcher._create_fetch_waiter()
         done, _ = await asyncio.wait([waiter], timeout=timeout_s)
-        if not done:
+        if done:
+            waiter.result()
+        else:
             waiter.cancel()
     runs = []
     for tp in list(fetcher._records):

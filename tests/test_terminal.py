@@ -233,7 +233,7 @@ def test_a_mistake_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatc
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("streams.replay.run.replay", broken)
+    monkeypatch.setattr("streams.replay.crew.replay", broken)
     ended = run("replay", counts)
     assert ended.status == 70
     assert "Traceback" in ended.err
@@ -247,7 +247,7 @@ def test_a_full_disk_is_said_and_no_traceback(monkeypatch: pytest.MonkeyPatch, c
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("streams.replay.run.replay", full)
+    monkeypatch.setattr("streams.replay.crew.replay", full)
     ended = run("replay", counts)
     assert ended.status == 2
     assert ended.err.startswith("No space left on device. The system refused it:")

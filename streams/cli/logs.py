@@ -51,10 +51,10 @@ def begin(default: str) -> None:
 def begin_worker() -> None:
     """Log as a worker does: what it owns and what it decides, not every start and stop of a part."""
     begin("INFO")
+    services = ("app", "consumer_thread", "rows", "transport")
+    for noisy in ("aiokafka", "faust", "mode", *(f"streams.live.{name}" for name in services)):
+        logging.getLogger(noisy).setLevel(logging.WARNING)  # also in DEBUG: they would log what they carry
     if _handler.level > logging.DEBUG:
-        services = ("app", "consumer_thread", "rows", "transport")
-        for noisy in ("aiokafka", "faust", "mode", *(f"streams.live.{name}" for name in services)):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
         _handler.addFilter(_Stops())
         _handler.addFilter(_Repeated())
 

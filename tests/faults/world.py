@@ -229,6 +229,8 @@ class World:
         is_at_rest = self._comes_to_rest(patience_s)
         if not is_at_rest:
             self.stuck("not everything was taken at the end")
+        else:
+            self._hand_over()
         self._end_workers()
         self.watch.stop()
         dump = self.dump(is_at_rest=is_at_rest)
@@ -248,6 +250,13 @@ class World:
             if self.wait(self.is_done, patience_s):
                 return True
         return False
+
+    def _hand_over(self) -> None:
+        """Let a new owner prove the table or build it anew: what a zombie wrote late stays there until one does."""
+        for worker in list(self.workers):
+            self.leave(worker)
+        self.start(pace=False)
+        self.wait_owned()
 
     def _end_workers(self) -> None:
         for worker in self.workers:

@@ -26,8 +26,7 @@ def digest_of(records: Sequence[Any], *, with_time: bool) -> str:
     """
     if not isinstance(records, Records):
         records = Records.of(records)
-    count = len(records)
-    columns = [_packed("q", [count]), _packed("q", records.offsets)]
+    columns = [_packed("q", [len(records)]), _packed("q", records.offsets)]
     columns += [_packed("i", _lengths(records.keys)), _packed("i", _lengths(records.values))]
     if with_time and records.times is not None:
         columns.append(_packed("q", [timestamp for timestamp, _ in records.times]))

@@ -15,19 +15,10 @@ import asyncio
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from bench.peers.count import Count
 from bench.peers.meter import LINE, PARTITIONS, Meter, called
 
 FOREVER = 2**62
-
-
-class Count(msgspec.Struct, gc=False):
-    """A count as it stands in the topic."""
-
-    event_id: str
-    platform: str
-    account_id: str
-    followers: int
-    observed_at: str
 
 
 async def main() -> None:

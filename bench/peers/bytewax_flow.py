@@ -18,17 +18,8 @@ from bytewax.connectors.kafka import operators as kafka
 from bytewax.dataflow import Dataflow
 from bytewax.run import cli_main
 
+from bench.peers.count import Count
 from bench.peers.meter import LINE, Meter, called
-
-
-class Count(msgspec.Struct, gc=False):
-    """A count as it stands in the topic."""
-
-    event_id: str
-    platform: str
-    account_id: str
-    followers: int
-    observed_at: str
 
 
 def create_flow() -> Dataflow:

@@ -34,7 +34,7 @@ class Sealer:
     def __init__(self, partition: int, next_seq: dict[str, int]) -> None:
         self.partition = partition
         self.next_seq = next_seq
-        self._source = ("ce_source", _source(partition))
+        self._source = _source(partition)
 
     def seal(self, saying: Saying, common: dict[str, Any], key: bytes) -> tuple[str, bytes, Headers]:
         """Return the topic of one output, its canonical bytes, and its headers: those of `headers_of`.
@@ -64,16 +64,7 @@ class Sealer:
         own["partition"] = record["partition"] = self.partition
         check_own(own)
         self.next_seq[topic] += 1
-        headers = (
-            _SPEC,
-            ("ce_id", own["id"].encode()),
-            _TYPE[saying.type],
-            self._source,
-            ("ce_time", common["decided_at"].encode()),
-            ("ce_subject", key),
-            _JSON,
-        )
-        return topic, assembled(record), headers
+        return topic, assembled(record), _headers(record, self._source, key)
 
 
 def common_fields(platform: str, account_id: str, policy: Policy | None, book: str) -> dict[str, Any]:
@@ -145,13 +136,17 @@ def output_key(output: Mapping[str, Any]) -> bytes:
 
 def headers_of(output: Mapping[str, Any]) -> Headers:
     """Return the CloudEvents 1.0 headers (binary mode) of an output that was read."""
+    return _headers(output, _source(output["partition"]), output_key(output))
+
+
+def _headers(output: Mapping[str, Any], source: bytes, key: bytes) -> Headers:
     return (
         _SPEC,
         ("ce_id", output["id"].encode()),
         _TYPE[output["type"]],
-        ("ce_source", _source(output["partition"])),
+        ("ce_source", source),
         ("ce_time", output["decided_at"].encode()),
-        ("ce_subject", output_key(output)),
+        ("ce_subject", key),
         _JSON,
     )
 

@@ -10,7 +10,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.errors import TransportError
-from streams.live.fetched import Run, drain, log_end
+from streams.live.fetched import Run, drain_next, log_end
 from streams.live.gates import Gate, Revoked
 from streams.live.remedies import LOOK, said
 
@@ -133,12 +133,9 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 del fetcher._records[tp]
                 raise _unreadable(tp, found._error)
             try:
-                run = drain(found, tp, gate)
+                run = drain_next(fetcher, tp, gate)
             except CorruptRecordException as error:
                 raise _unreadable(tp, error) from error
-            if run is None or not found.has_more():
-                del fetcher._records[tp]
-                fetcher._notify(fetcher._wait_consume_future)
             if run is None:
                 continue
             if gate is not None:

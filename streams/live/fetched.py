@@ -126,6 +126,20 @@ def drain(result: Any, tp: Any, gate: Any) -> Run | None:
     return Run(tp.topic, tp.partition, start, end, batches=batches, gate=gate) if end > start else None
 
 
+def drain_next(fetcher: Any, tp: Any, gate: Any) -> Run | None:
+    """Drain what was fetched of a partition; once nothing is left, let aiokafka fetch on.
+
+    Raises:
+        CorruptRecordException: as `drain`.
+    """
+    found = fetcher._records[tp]
+    run = drain(found, tp, gate)
+    if run is None or not found.has_more():
+        del fetcher._records[tp]
+        fetcher._notify(fetcher._wait_consume_future)
+    return run
+
+
 async def poll(consumer: Any, timeout_s: float) -> list[Run]:
     """Return what was fetched for a consumer without a group, unparsed; wait for it if there is nothing.
 
@@ -149,10 +163,7 @@ async def poll(consumer: Any, timeout_s: float) -> list[Run]:
         if hasattr(found, "check_raise"):
             del fetcher._records[tp]
             found.check_raise()
-        run = drain(found, tp, None)
-        if run is None or not found.has_more():
-            del fetcher._records[tp]
-            fetcher._notify(fetcher._wait_consume_future)
+        run = drain_next(fetcher, tp, None)
         if run is not None:
             runs.append(run)
     return runs

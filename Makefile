@@ -21,7 +21,7 @@ demo: $(SETUP)  ## watch decisions as they come: a local Kafka, two workers, a p
 test: $(SETUP)  ## run all tests, two at a time: a real Kafka, real workers (needs Java 17, Maven and npm)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
-faults: $(SETUP)  ## search further than `make test` does: the protocol's machines, simulated lives, and a real Kafka (some 35 minutes)
+faults: $(SETUP)  ## search further than `make test` does: the protocol's machines, simulated lives, and a real Kafka (22 minutes)
 	$(BIN)/python -m tests.explorer flaws
 	$(BIN)/python -m tests.explorer faults $(FAULTS)
 	$(BIN)/python -m tests.simulator run --minutes 3

@@ -128,7 +128,8 @@ class Worker:
         owner = self.owners.get(run.partition)
         if owner is not None:
             short = self._shorts[run.topic]
-            owner.offer(Piece(short, Records.of(run, with_time=short == topics.CLOCK), run.end))
+            records = Records.of(run) if short == topics.CLOCK else run.read()
+            owner.offer(Piece(short, records, run.end))
 
     async def at_start(self) -> None:
         """Begin to look whether there is progress."""

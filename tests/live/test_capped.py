@@ -20,6 +20,7 @@ from schemas import topics
 from schemas.instant import text
 from schemas.records import Records
 from streams.live import capped
+from streams.live.fetched import Run
 from streams.live.intake import HOLD_BYTES, HOLD_RECORDS, Waiting
 from streams.live.log import _seq_of
 from streams.policies.load import shipped_book_dir
@@ -38,10 +39,20 @@ def batch(codec_number, *values, first=0):
 
 
 def read(*batches):
+    """Return what stands in batches; one by one and as columns it is the same."""
+    found, columns = (
+        [(one.offset, one.key, one.value) for one in way(Run("t", 0, 0, 1 << 40, batches=each, gate=None))]
+        for way, each in ((iter, each_of(*batches)), (Run.read, each_of(*batches)))
+    )
+    assert columns == found
+    return found
+
+
+def each_of(*batches):
     fetched = capped.Batches(b"".join(batches))
     found = []
     while fetched.has_next():
-        found += [(one.offset, one.key, one.value) for one in fetched.next_batch()]
+        found.append(fetched.next_batch())
     return found
 
 
@@ -113,6 +124,29 @@ def test_every_consumer_of_this_process_reads_so():
 def test_uncompressed_batches_are_left_alone():
     fetched = capped.Batches(batch(0, b"said"))
     assert not fetched.next_batch().is_folded
+
+
+@pytest.mark.parametrize("number", [0, *CODECS.values()])
+def test_a_checksum_is_right_as_long_as_no_bit_is_another(number):
+    before, said = batch(number, b"before"), batch(number, b"said", b"more", first=1)
+    assert all(one.validate_crc() for one in each_of(before, said))
+    for at in (21, 43, 60, len(said) - 1):  # behind the checksum: attributes, producer, count, records
+        broken = bytearray(said)
+        broken[at] ^= 1
+        right, wrong = each_of(before, bytes(broken))
+        assert right.validate_crc()
+        assert not wrong.validate_crc()
+        assert not MemoryRecords(bytes(broken)).next_batch().validate_crc()
+
+
+def test_a_checksum_of_the_oldest_form_is_aiokafka_s():
+    made = LegacyRecordBatchBuilder(1, 0, 1 << 30)
+    made.append(0, timestamp=17, key=b"k", value=b"said")
+    said = bytes(made.build())
+    (one,) = each_of(said)
+    assert one.validate_crc()
+    (one,) = each_of(said[:-1] + b"?")
+    assert not one.validate_crc()
 
 
 @pytest.mark.parametrize("number", [0, *CODECS.values()])

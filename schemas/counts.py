@@ -8,7 +8,7 @@ the lenient side (a test holds it against the full path).
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -38,9 +38,14 @@ class Counts(NamedTuple):
 
 
 _VISIBLE = bytes(range(0x21, 0x7F))
+_PLAIN = _VISIBLE.translate(None, b'"\\')
 _ID_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789_-"
 _QUOTES = 2 * 5 + 2 * 4
 """Five keys and four texts. A key that stands twice needs more, as no field may be missing."""
+
+_LEAST_BYTES = len(
+    b'{"event_id":"e","platform":"","account_id":"abc","followers":0,"observed_at":"1970-01-01T00:00:00Z"}'
+)
 
 _parse = msgspec.json.Decoder(Said).decode
 
@@ -53,7 +58,7 @@ def decode_counts(keys: Sequence[bytes | None], values: Sequence[bytes | None]) 
         values: The Kafka values, as many.
     """
     try:
-        said = [_parse(value) for value in values]  # type: ignore[arg-type]
+        said = list(map(_parse, values))  # type: ignore[arg-type]
         joined = _joined_keys(said)
         # Equal as a whole is equal one by one, because `_are_keys` finds no further line break in it.
         sound = joined == b"\n".join(keys) and _are_sound(said, joined, values, b"".join(values))  # type: ignore[arg-type]
@@ -92,83 +97,89 @@ def _are_sound(said: Sequence[Said], joined: bytes, values: Sequence[bytes | Non
     """Return whether parsed values keep what the parser does not check; `written` is all of them joined."""
     return (
         _are_keys(joined, len(said))
-        and not "".join([one.event_id for one in said]).encode().translate(None, _VISIBLE)
-        and written.count(b'"') == _QUOTES * len(said)
-        and (len(written) <= MOST_BYTES or max(map(len, values)) <= MOST_BYTES)  # type: ignore[arg-type]
+        and _are_plain(said, written)
+        and (
+            len(written) - _LEAST_BYTES * (len(said) - 1)
+            <= MOST_BYTES  # even if all the others are as short as can be
+            or max(map(len, values)) <= MOST_BYTES  # type: ignore[arg-type]
+        )
     )
 
 
 def _are_keys(joined: bytes, count: int) -> bool:
     """Return whether lines are so many `platform:account_id`, each with one colon and of the right characters."""
     others = joined.translate(None, _ID_BYTES)
-    return others == b"\n".join([b":"] * count) and b":_" not in joined and b":-" not in joined
+    return others == (b":\n" * count)[:-1] and b":_" not in joined and b":-" not in joined
 
 
-# Instants in three parts, each of which comes again and again: the minute, the second, and what follows it. Small
-# tables, because it is not the looking up that costs but the memory that is not in the processor's cache.
+def _are_plain(said: Sequence[Said], written: bytes) -> bool:
+    """Return whether no key stands twice, and event ids are visible: they are where everything is."""
+    quotes = _QUOTES * len(said)
+    if written.translate(None, _PLAIN) == b'"' * quotes:
+        return True
+    event_ids = "".join([one.event_id for one in said]).encode()
+    return written.count(b'"') == quotes and not event_ids.translate(None, _VISIBLE)
 
-_MOST_TEXTS = 16_384  # of minutes and of rests: some 2 MB each
-_SOME_MINUTE = "1970-01-02T00:00"
-_MINUTE, _SECOND = len(_SOME_MINUTE), len(_SOME_MINUTE + ":00")
-_REMEMBERED = len(_SOME_MINUTE + ":00.000Z")
-_SCALE: tuple[int, ...] = tuple(10 ** (6 - digits) for digits in range(7))
+
+# Instants in two parts that come again and again: all up to the second, and what follows it. Small tables, because it
+# is not the looking up that costs but the memory that is not in the processor's cache.
+
+_MOST_TEXTS = 16_384  # of each table: some 2 MB
+_SOME_SECOND = "1970-01-02T00:00:00"
+_MINUTE, _SECOND, _MILLI = len("1970-01-02T00:00"), len(_SOME_SECOND), len(_SOME_SECOND + ".000")
+_MICROS = len(_SOME_SECOND + ".000000Z")
 _ENDS_OF_TIME = {"0001", "9999"}  # years in which sound parts may make an instant that is none
-_seconds = {f":{second:02d}": second * instant.SECOND for second in range(60)}
-_minutes: dict[str, int] = {}
-_rests: dict[str, int] = {}
+
+
+class _Remembered(dict[str, int]):
+    """What texts say, in µs; one that is not known is read, and a full table begins anew."""
+
+    def __init__(self, read: Callable[[str], int]) -> None:
+        self._read = read
+
+    def __missing__(self, text: str) -> int:
+        at = self._read(text)
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        self[text] = at
+        return at
+
+
+def _read_minute(text: str) -> int:
+    if text[:4] in _ENDS_OF_TIME:
+        raise ValueError("to be read whole")
+    return instant.parse(text + ":00Z")
+
+
+def _read_second(text: str) -> int:
+    if text[_MINUTE:] not in _of_minute:
+        raise ValueError("no second")
+    return _minutes[text[:_MINUTE]] + _of_minute[text[_MINUTE:]]
+
+
+def _read_rest(text: str) -> int:
+    return instant.parse(_SOME_SECOND + text) - instant.DAY
+
+
+_of_minute = {f":{second:02d}": second * instant.SECOND for second in range(60)}
+_minutes = _Remembered(_read_minute)
+_seconds = _Remembered(_read_second)
+_rests = _Remembered(_read_rest)
+_millis = {f".{milli:03d}": milli * 1000 for milli in range(1000)}
+_micros = {"Z": 0} | {f"{micro:03d}Z": micro for micro in range(1000)}
 
 
 def _instants(said: Sequence[Said]) -> list[int]:
-    texts = [one.observed_at for one in said]
-    if len(texts[0]) <= _REMEMBERED:
-        with contextlib.suppress(KeyError):
-            return _remembered(texts)
-        for text in texts:
-            if text[:_MINUTE] not in _minutes or text[_SECOND:] not in _rests:
-                _instant(text)
-        with contextlib.suppress(KeyError):
-            return _remembered(texts)
-    return list(map(_instant, texts))
-
-
-def _remembered(texts: Sequence[str]) -> list[int]:
-    return [
-        _minutes[text[:_MINUTE]] + _seconds[text[_MINUTE:_SECOND]] + _rests[text[_SECOND:]] for text in texts
-    ]
-
-
-def _instant(text: str) -> int:
-    """Return what `instant.parse` returns, and remember the parts that are likely to come again.
+    """Return what `instant.parse` returns of each.
 
     Raises:
-        ValueError: as there.
+        ValueError: one is none, or of the years at the ends of time.
     """
-    since, second = _minutes.get(text[:_MINUTE]), _seconds.get(text[_MINUTE:_SECOND])
-    if since is not None and second is not None:
-        return since + second + _after_second(text[_SECOND:])
-    at = instant.parse(text)
-    if text[:4] not in _ENDS_OF_TIME:
-        _remember(
-            _minutes, text[:_MINUTE], at - _seconds[text[_MINUTE:_SECOND]] - _after_second(text[_SECOND:])
-        )
-    return at
-
-
-def _after_second(rest: str) -> int:
-    """Return what stands behind the seconds, a fraction and an offset, in µs."""
-    digits = rest[1:-1]
-    if len(digits) > 3 and rest[0] == "." and rest[-1] == "Z" and digits.isascii() and digits.isdecimal():
-        if len(digits) <= 6:
-            return int(digits) * _SCALE[len(digits)]  # too many different ones to be remembered
-        raise ValueError("at most 6 fraction digits")
-    found = _rests.get(rest)
-    if found is None:
-        found = _remember(_rests, rest, instant.parse(f"{_SOME_MINUTE}:00{rest}") - instant.DAY)
-    return found
-
-
-def _remember(known: dict[str, int], text: str, at: int) -> int:
-    if len(known) >= _MOST_TEXTS:
-        known.clear()
-    known[text] = at
-    return at
+    texts = [one.observed_at for one in said]
+    if len(texts[0]) == _MICROS:  # a million rests are too many to be remembered
+        with contextlib.suppress(KeyError):
+            return [
+                _seconds[text[:_SECOND]] + _millis[text[_SECOND:_MILLI]] + _micros[text[_MILLI:]]
+                for text in texts
+            ]
+    return [_seconds[text[:_SECOND]] + _rests[text[_SECOND:]] for text in texts]

@@ -160,15 +160,16 @@ def test_the_fast_path_reads_what_the_parts_allow(count):
 
 def test_what_is_remembered_of_instants_is_bounded(monkeypatch):
     monkeypatch.setattr(counts, "_MOST_TEXTS", 3)
-    monkeypatch.setattr(counts, "_minutes", {})
-    monkeypatch.setattr(counts, "_rests", {})
+    tables = counts._minutes, counts._seconds, counts._rests
+    for table in tables:
+        table.clear()
     for minute in range(10):
         for second in range(10):
-            text = f"2001-02-03T04:{minute:02}:{second:02}Z"
-            value = json.dumps({**COUNT, "observed_at": text}).encode()
-            assert decode_count(KEY, value, PLATFORMS).observed_at == instant.parse(text)
-            assert len(counts._minutes) <= 3
-            assert len(counts._rests) <= 3
+            for fraction in ("", f".{second}", f".{minute:03}{second:03}"):
+                text = f"2001-02-03T04:{minute:02}:{second:02}{fraction}Z"
+                value = json.dumps({**COUNT, "observed_at": text}).encode()
+                assert decode_count(KEY, value, PLATFORMS).observed_at == instant.parse(text)
+                assert max(map(len, tables)) <= 3
 
 
 @settings(max_examples=300)

@@ -55,7 +55,7 @@ def _lengths(texts: list[bytes | None]) -> bytes | bytearray:
     """Return the column of lengths; where all fit a byte, and nearly all do, at half the price."""
     column = bytearray(4 * len(texts))
     try:
-        column[::4] = bytes(map(len, texts))  # type: ignore[arg-type]
+        column[::4] = bytes(list(map(len, texts)))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return _packed("i", [-1 if text is None else len(text) for text in texts])
     return column

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -213,6 +214,27 @@ def test_plain_counts_are_read_as_a_chunk_and_one_odd_one_refuses_it():
         assert counts.decode_counts([KEY] * 6, [*plain, odd]) is None
     assert counts.decode_counts([KEY] * 4 + [b"weibo:acc-b"], plain) is None
     assert counts.decode_counts([KEY] * 4 + [None], plain) is None
+
+
+def test_the_longest_of_many_is_measured_to_the_byte_however_short_the_others_are():
+    least = b'{"event_id":"e","platform":"p","account_id":"abc","followers":0,"observed_at":"2000-01-01T00:00:00Z"}'
+    assert len(least) == counts._LEAST_BYTES + len("p")  # no platform is nameless; the full path says so
+    for more, is_read in ((0, True), (1, False)):
+        long = least + b" " * (counts.MOST_BYTES - len(least) + more)
+        assert (counts.decode_counts([b"p:abc"] * 600, [long, *[least] * 599]) is not None) is is_read
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize("event_id", ["a b", "\u6731", "\x7f", "\x1f"])
+def test_an_event_id_is_visible_however_it_is_written(spaced, event_id):
+    separators = (", ", ": ") if spaced else (",", ":")
+    for escaped in (True, False):
+        odd = json.dumps(
+            {**SOUND, "event_id": event_id}, separators=separators, ensure_ascii=escaped
+        ).encode()
+        plain = json.dumps(SOUND, separators=separators).encode()
+        assert counts.decode_counts([KEY] * 2, [plain, plain]) is not None
+        assert counts.decode_counts([KEY] * 2, [plain, odd]) is None
 
 
 def test_keys_that_are_alike_only_when_joined_are_refused():

@@ -8,9 +8,10 @@ What was quiet only the raw inputs can prove: see verify_inputs.py.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -28,6 +29,19 @@ COMPARE = (
     "All that comes before agrees; nothing after it was looked at. Compare it with another copy of the journal, such "
     "as a new `nameplate journal export FILE`."
 )
+
+
+class _Told(TypedDict, total=False):
+    """What a decision has to tell before it can be derived; the rest of it is only compared."""
+
+    T: Any
+    cause: Any
+    key: Any
+    dead: Any
+
+
+_told = msgspec.json.Decoder(_Told).decode
+_instant = lru_cache(maxsize=4)(parse)  # an entry and its decisions name the same one
 
 
 class Diverged(AuditError):
@@ -122,15 +136,16 @@ class Auditor:
         """Derive the next decision and hold it against the journal's: a value, or its bytes."""
         found = bytes(journaled) if isinstance(journaled, msgspec.Raw) else canonical(journaled)
         if not self._due or self._due[0] != found:
-            self._derive_another(number, msgspec.json.decode(found))
+            self._derive_another(number, found)
         expected = self._due.popleft()
         if expected != found:
             said = msgspec.json.decode(found)
             raise self._differs(f"decision {number} ({named(said)})", *first_difference(expected, found))
         self.decisions += 1
 
-    def _derive_another(self, number: int, journaled: dict[str, Any]) -> None:
+    def _derive_another(self, number: int, found: bytes) -> None:
         """Derive what comes next by the cause that the journal shows."""
+        journaled = _told(found)
         cause, at = journaled["cause"], journaled["T"]
         T = BEFORE_TIME if at is None else self._instant(at)
         if T < self._decider.T:
@@ -138,15 +153,15 @@ class Auditor:
         if not self._due:
             self._queue(self._decider.advance(T, cause.get("topic"), cause.get("offset")))
         if not self._due:
-            self._derive_record(number, journaled, T)
+            self._derive_record(number, found, journaled, T)
         if not self._due:
             raise self._differs(f"decision {number} ({named(journaled)})", "no decision", named(journaled))
 
-    def _derive_record(self, number: int, journaled: dict[str, Any], T: int) -> None:
+    def _derive_record(self, number: int, found: bytes, journaled: "_Told", T: int) -> None:
         decider, cause = self._decider, journaled["cause"]
         decider.T = max(decider.T, T)
         if "dead" in journaled:
-            self._due.append(self._dead(journaled))
+            self._due.append(self._dead(msgspec.json.decode(found)))
         elif "tables" in cause:
             try:
                 book = book_from_tables(cause["tables"])
@@ -233,7 +248,7 @@ class Auditor:
 
     def _instant(self, said: object) -> int:
         try:
-            return parse(str(said))
+            return _instant(str(said))
         except ValueError:
             raise self._differs("an instant", "RFC 3339", said) from None
 
@@ -249,7 +264,7 @@ def canonical_of(raw: bytes) -> bytes:
     return canonical(msgspec.json.decode(raw))
 
 
-def named(decision: dict[str, Any]) -> str:
+def named(decision: Mapping[str, Any]) -> str:
     """Return a decision in a few words: its cause and its account."""
     cause = decision["cause"]
     for name in ("due", "book"):

@@ -86,6 +86,8 @@ class Fold:
         self._each_wake = each_wake
         self._unfinished: Cursor | None = None
         self._runs: list[Run] = []
+        self._passed = Records.of((), with_time=False)
+        """What the next run begins with."""
         self._book_bytes = 0
         self._chunk = NO_CHUNK
         self._rest: Iterator[tuple[Any, Said, int]] = iter(())
@@ -206,6 +208,16 @@ class Fold:
                 yield self._cut(None)
         self._close_run(topic, records[first:], end)
 
+    def pass_quiet(self, counts: Records) -> int:
+        """Pass counts up to the first that may decide something, and return how many; the next run begins with them.
+
+        What follows is taken as always, be it nothing. Whoever has many partitions need not keep what the counts
+        say until a run is full.
+        """
+        end = self._next_awake(topics.COUNTS, counts, 0)
+        self._passed.extend(counts[:end])
+        return end
+
     def _refuse_another(self, topic: str, records: Records) -> None:
         """Until an unfinished record is finished no other one is taken (rule 10)."""
         unfinished = self._unfinished
@@ -237,6 +249,10 @@ class Fold:
 
     def _close_run(self, topic: str, records: Records, end: int) -> None:
         start = self.positions[topic]
+        if self._passed:
+            passed, self._passed = self._passed, Records.of((), with_time=False)
+            passed.extend(records)
+            records = passed
         if end > start:
             self._runs.append(Run(topic, start, end, digest_of(records, with_time=topic == topics.CLOCK)))
             self.positions[topic] = end

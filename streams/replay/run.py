@@ -96,10 +96,14 @@ class Partition:
     def __init__(self, number: int, time: Time, outputs: Outputs) -> None:
         self.rows: dict[bytes, bytes] = {}
         self.fold = Fold(number, self.rows, time, each_wake=True)
+        self.T = self.fold.T
+        """Where T was when the last run ended; what was passed since may have moved it."""
         self._chain = Chain(number, WRITER)
         self._outputs = outputs
         self._topic = ""
         self._run = Records.of(())
+        """What was gathered, but for the counts at its beginning that the fold has passed already."""
+        self._gathered = self._end = 0
         self._next = dict.fromkeys(topics.INPUTS, 0)
 
     def next_offset(self, topic: str) -> int:
@@ -122,8 +126,8 @@ class Partition:
             self.flush()
         self._topic = topic
         self._next[topic] = records.offsets[-1] + 1
-        while len(self._run) + len(records) > RUN_RECORDS:
-            room = RUN_RECORDS - len(self._run)
+        while self._gathered + len(records) > RUN_RECORDS:
+            room = RUN_RECORDS - self._gathered
             self._gather(records[:room])
             records = records[room:]
             if steps:
@@ -133,13 +137,18 @@ class Partition:
         self._gather(records)
 
     def _gather(self, records: Records) -> None:
-        if not self._run:
-            self._run = records
+        if not records:
             return
+        self._gathered += len(records)
+        self._end = records.offsets[-1] + 1
         if self._run.counts is not None and records.counts is None:  # one by itself among many that were read
             chunk = chunk_at(records, 0)
             records.counts = Counts(chunk.said, chunk.at)
-        self._run.extend(records)
+        if self._run:
+            self._run.extend(records)
+        else:
+            passed = self.fold.pass_quiet(records) if records.counts is not None else 0
+            self._run = records[passed:]
 
     def take_share(self, share: Share, steps: Sequence[int] = ()) -> None:
         """Gather counts that name no offsets."""
@@ -154,7 +163,7 @@ class Partition:
             steps: Of each the step.
             T: The common time before the first of all.
         """
-        done, reached = 0, self.fold.T
+        done, reached = 0, self.T
         if share.latest_before is not None or share.counts.at[0] < T:
             befores = share.latest_before or [T] * len(share.keys)
             for place, (at, before) in enumerate(zip(share.counts.at, befores, strict=True)):
@@ -164,7 +173,7 @@ class Partition:
                 if place > done:  # it is decided at the T to which others have come
                     self.take_share(share.part(done, place), steps[done:place])
                 done = place
-                if latest > self.fold.T:
+                if latest > self.T:
                     self._outputs.step = steps[place]
                     self.advance(latest)
                 reached = latest
@@ -172,9 +181,9 @@ class Partition:
 
     def flush(self) -> None:
         """Decide what was gathered."""
-        if self._run:
-            run, self._run = self._run, Records.of(())
-            self._journal(self.fold.take(self._topic, run, run.offsets[-1] + 1))
+        if self._gathered:
+            run, self._run, self._gathered = self._run, Records.of(()), 0
+            self._journal(self.fold.take(self._topic, run, self._end))
 
     def advance(self, until: int) -> None:
         """Move T to an instant, deciding what is due on the way."""
@@ -189,6 +198,7 @@ class Partition:
     def _journal(self, works: Iterator[Work]) -> None:
         for work in works:
             self._append(work)
+        self.T = self.fold.T
 
     def _append(self, work: Work) -> None:
         draft = draft_of(self.fold, work)
@@ -301,7 +311,7 @@ class Replay:
     def finish(self, until: int | None) -> None:
         """Bring all partitions to the common T, and to `until`; then journal what is left."""
         self._flush()
-        ends = [partition.fold.T for partition in self.partitions]
+        ends = [partition.T for partition in self.partitions]
         if self.time == "records":
             ends = [max(self.T, *ends) if self._shares_time else ends[0]] * len(ends)
         self.finish_at([max(end, until) if until is not None else end for end in ends])
@@ -321,7 +331,7 @@ class Replay:
 
     def _publish(self, value: bytes | None) -> None:
         for partition in self.partitions:
-            if self.time == "records" and self.T > partition.fold.T:
+            if self.time == "records" and self.T > partition.T:
                 partition.advance(self.T)
             partition.flush()
             record = Raw(partition.next_offset(topics.BOOKS), None, value)
@@ -340,7 +350,7 @@ class Replay:
             self.T = at
             return
         for partition in chosen:
-            if partition.fold.T < self.T:
+            if partition.T < self.T:
                 partition.advance(self.T)
 
     def _chosen(self, line: Line) -> Sequence[Partition]:

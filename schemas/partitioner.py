@@ -48,19 +48,21 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % partitions if partitions > 1 else 0
 
 
-def partitions_of(keys: Sequence[bytes], partitions: int) -> list[int]:
-    """Return the partition of each key, as `partition_of`: many new accounts at a quarter of the price.
+def places_of(keys: Sequence[bytes], partitions: int) -> list[list[int]]:
+    """Return the places of the keys of each partition, as `partition_of`: many new accounts at a quarter of the price.
 
     Keys of one length are hashed side by side in one large integer, 64 bits for each, of which a step leaves 32.
     """
     alike: defaultdict[int, list[int]] = defaultdict(list)
-    for place, key in enumerate(keys):
-        alike[len(key)].append(place)
-    found = [0] * len(keys)
+    for place, length in enumerate(map(len, keys)):
+        alike[length].append(place)
+    found: list[list[int]] = [[] for _ in range(partitions)]
     for length, places in alike.items():
         hashes = _side_by_side([keys[place] for place in places], length)
         for place, mixed in zip(places, hashes, strict=True):
-            found[place] = mixed % partitions
+            found[mixed % partitions].append(place)
+    for own in found:
+        own.sort()
     return found
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.counts import Counts, read_again
-from schemas.partitioner import partitions_of
+from schemas.partitioner import places_of
 from streams.replay.files import Chunk, Others, Plain, Written, cut, plain
 
 
@@ -52,11 +52,7 @@ def deal(block: Plain, partitions: int) -> Dealt:
     said, at = block.counts
     if partitions == 1:
         return Dealt({0: Share(block.keys, block.values, block.counts)}, max(at))
-    latest = list(accumulate(at, max))
-    before = None if latest == at else [at[0], *latest[:-1]]
-    places: dict[int, list[int]] = {}
-    for place, number in enumerate(partitions_of(block.keys, partitions)):
-        places.setdefault(number, []).append(place)
+    before = _latest_before(at)
     shares = {
         number: Share(
             [block.keys[place] for place in own],
@@ -65,9 +61,17 @@ def deal(block: Plain, partitions: int) -> Dealt:
             [before[place] for place in own] if before is not None else None,
             own,
         )
-        for number, own in places.items()
+        for number, own in enumerate(places_of(block.keys, partitions))
+        if own
     }
-    return Dealt(shares, latest[-1], {one.platform for one in said})
+    return Dealt(shares, max(at), {one.platform for one in said})
+
+
+def _latest_before(at: list[int]) -> list[int] | None:
+    """Return of each instant the latest before it, the first's own for the first; None where none goes back."""
+    if sorted(at) == at:  # a fifth of the price of what follows
+        return None
+    return [at[0], *accumulate(at[:-1], max)]
 
 
 class _Routed(msgspec.Struct, array_like=True):

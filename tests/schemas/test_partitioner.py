@@ -4,7 +4,7 @@ from aiokafka.partitioner import murmur2 as oracle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.partitioner import murmur2, partition_of, partitions_of
+from schemas.partitioner import murmur2, partition_of, places_of
 
 
 @given(st.binary(max_size=200))
@@ -36,4 +36,8 @@ def test_the_vectors_of_apache_kafka_hold(key, value):
 
 @given(st.lists(st.binary(max_size=80)), st.integers(1, 100))
 def test_many_keys_go_where_each_goes(keys, partitions):
-    assert partitions_of(keys, partitions) == [partition_of(key, partitions) for key in keys]
+    wanted = [
+        [place for place, key in enumerate(keys) if partition_of(key, partitions) == number]
+        for number in range(partitions)
+    ]
+    assert places_of(keys, partitions) == wanted

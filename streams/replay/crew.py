@@ -2,7 +2,7 @@
 
 Theory of operation. Every process reads every byte, as that costs little; what costs is to read the counts
 in it. So the chunks of the files go round: of each one process reads all counts, strictly, and tells the
-others which of them are whose and how far the common T moves. Then each takes its own ones out of its own
+others which of them are whose and how far the common T moves. Then each of them takes its own ones out of its own
 copy of the chunk. A line that is no plain count is read by all, because most of those concern all.
 What is decided goes to the process that was called, which puts it into the order in which one process
 alone would have written it: by the step, and in a step by the partition.
@@ -29,8 +29,8 @@ from schemas.errors import OperatorError, StreamsError
 from schemas.instant import FOREVER
 from schemas.policy import PolicyBook, book_from_tables
 from streams.core.decider import Time
-from streams.replay.dealing import routed, routes_of
-from streams.replay.files import Chunk, Opened, Others, Written, rare_topics, read_blocks, read_chunks
+from streams.replay.dealing import dealt_chunk, routed, routes_of
+from streams.replay.files import Opened, Others, Written, rare_topics, read_blocks, read_chunks
 from streams.replay.run import Outputs, Replay, check_first
 from streams.replay.run import replay as replay_alone
 
@@ -246,8 +246,9 @@ def _decide(
     positions: list[Callable[[], int]] = []
     chunks = read_chunks(job.files, positions.append)
     while together := list(islice(chunks, job.processes)):
-        for chunk, said in zip(together, _exchanged(job, number, together, hears, tells), strict=True):
-            for piece in routed(chunk, said, own):
+        mine = dealt_chunk(together[number], job.partitions) if number < len(together) else []
+        for turn, said in enumerate(_exchanged(number, len(together), routes_of(mine), hears, tells)):
+            for piece in mine if turn == number else routed(together[turn], said, own):
                 if isinstance(piece, Others | Written):
                     for line in piece.lines():
                         replay.take(line)
@@ -265,12 +266,11 @@ def _asked(position: Callable[[], int], file: Path) -> int:
 
 
 def _exchanged(
-    job: Job, number: int, chunks: Sequence[Chunk], hears: dict[int, Connection], tells: list[Connection]
+    number: int, chunks: int, mine: bytes, hears: dict[int, Connection], tells: list[Connection]
 ) -> list[bytes]:
-    """Return what is said of each chunk; one of them is ours to say."""
-    mine = routes_of(chunks[number], job.partitions) if number < len(chunks) else b""
+    """Return what is said of each of so many chunks; one of them is ours to say."""
     said = []
-    for turn in range(len(chunks)):
+    for turn in range(chunks):
         if turn != number:
             said.append(hears[turn].recv_bytes())
             continue

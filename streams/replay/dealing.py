@@ -90,15 +90,27 @@ class _Route(msgspec.Struct, array_like=True):
 _routes = msgspec.msgpack.Decoder(list[_Route])
 
 
-def routes_of(chunk: Chunk, partitions: int) -> bytes:
+Piece = Others | Written | tuple[Dealt, Written]
+"""Consecutive lines: to be read one by one, or counts that are dealt, with their lines."""
+
+
+def dealt_chunk(chunk: Chunk, partitions: int) -> list[Piece]:
+    """Return the lines of a chunk, in order, with all counts dealt that are sound and plain."""
+    return [
+        (deal(block, partitions), block.written) if isinstance(block, Plain) else block
+        for piece in cut(chunk)
+        for block in (plain(piece) if isinstance(piece, Written) else (piece,))
+    ]
+
+
+def routes_of(pieces: Iterable[Piece]) -> bytes:
     """Return what others have to know of a chunk, beside its bytes, to take their own counts out of it."""
     routes = []
-    for piece in cut(chunk):
-        for block in plain(piece) if isinstance(piece, Written) else ():
-            if isinstance(block, Written):
-                routes.append(_Route(len(block.values)))
-                continue
-            dealt = deal(block, partitions)
+    for piece in pieces:
+        if isinstance(piece, Written):
+            routes.append(_Route(len(piece.values)))
+        elif not isinstance(piece, Others):
+            dealt, written = piece
             shares = {
                 number: _Routed(
                     array("I", share.places).tobytes(),
@@ -107,14 +119,12 @@ def routes_of(chunk: Chunk, partitions: int) -> bytes:
                 )
                 for number, share in dealt.shares.items()
             }
-            routes.append(_Route(len(block.values), dealt.latest, sorted(dealt.platforms), shares))
+            routes.append(_Route(len(written.values), dealt.latest, sorted(dealt.platforms), shares))
     return msgspec.msgpack.encode(routes)
 
 
-def routed(
-    chunk: Chunk, said: bytes, own: Iterable[int]
-) -> Iterator[Others | Written | tuple[Dealt, Written]]:
-    """Return the lines of a chunk, in order; of counts that are sound and plain the shares of some partitions.
+def routed(chunk: Chunk, said: bytes, own: Iterable[int]) -> Iterator[Piece]:
+    """Return the lines of a chunk that another has dealt, in order, with the shares of some partitions.
 
     Args:
         chunk: The chunk.

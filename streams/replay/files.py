@@ -37,8 +37,8 @@ __all__ = [
 Opened = Callable[[Callable[[], int]], None]
 """Given, when a file is opened, what can be asked at any time how many of its bytes are read."""
 
-CHUNK_BYTES = 512 * 1024
-"""How much of a file is looked at together: some thousand lines."""
+CHUNK_BYTES = 128 * 1024
+"""How much of a file is looked at together: some hundred lines, so that all that is made of them fits in a cache."""
 FEW = 64
 """Counts that are looked at together where one among more of them is not plain."""
 

@@ -14,6 +14,7 @@ from schemas.partitioner import partition_of
 from schemas.wire import canonical, sha256_hex
 from streams import cli
 from streams.policies.load import load_book
+from streams.replay.run import RUN_RECORDS
 from streams.verify import read_journal
 from streams.verify_inputs import check_inputs
 
@@ -515,6 +516,17 @@ def test_counts_in_blocks_are_decided_as_one_by_one(room, partitions):
     assert code == 0, said
     assert len(outputs) > 50
     assert (by_partition(room.contents()), sorted(room.short())) == (blocks, outputs)
+
+
+def test_a_line_that_says_more_may_follow_a_run_that_is_full(room):
+    lines = [counted(5, n / 900, account=f"acc-{n % 17}") for n in range(RUN_RECORDS + 1)]
+    assert (
+        room.done(*lines[:-1], {**lines[-1], "key": "weibo:{account_id}".format_map(lines[-1]["value"])})
+        == []
+    )
+    runs = [run[:3] for content in room.contents() for run in content["runs"]]
+    full = ["follower-counts", 0, RUN_RECORDS]
+    assert runs == [["policy-book", 0, 1], full, ["follower-counts", RUN_RECORDS, RUN_RECORDS + 1]]
 
 
 def by_partition(contents):

@@ -59,6 +59,8 @@ class Chunk(NamedTuple):
     first: int
     """Number of the first line in its file, from 1."""
     text: bytes
+    ends: int
+    """How many line ends the text has: the last line of a file may have none."""
 
 
 class Others(NamedTuple):
@@ -125,7 +127,7 @@ def read_lines(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Line
     Raises:
         OperatorError: a file cannot be read, or a line is not of the form; it names both.
     """
-    for path, first, text in read_chunks(paths, opened):
+    for path, first, text, _ in read_chunks(paths, opened):
         yield from _lines(path, first, _split(text))
 
 
@@ -136,7 +138,7 @@ def rare_topics(paths: Iterable[Path], opened: Opened = _unseen) -> set[str]:
         OperatorError: a file cannot be read, or a line that may name one is not of the form.
     """
     found = set()
-    for path, first, text in read_chunks(paths, opened):
+    for path, first, text, _ in read_chunks(paths, opened):
         if not _may_be_rare(text):
             continue
         for number, line_text in enumerate(_split(text), first):
@@ -164,8 +166,9 @@ def read_chunks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Chu
                 file = gzip.GzipFile(fileobj=stored) if path.suffix == ".gz" else stored
                 while text := file.read(CHUNK_BYTES):
                     text += file.readline()
-                    yield Chunk(path, number + 1, text)
-                    number += text.count(b"\n")
+                    ends = text.count(b"\n")
+                    yield Chunk(path, number + 1, text, ends)
+                    number += ends
         except (OSError, EOFError, zlib.error) as error:
             if isinstance(error, gzip.BadGzipFile):
                 why = "it is no gzip file"  # the library would say with which bytes it begins
@@ -180,7 +183,7 @@ def read_chunks(paths: Iterable[Path], opened: Opened = _unseen) -> Iterator[Chu
 
 def cut(chunk: Chunk) -> Iterator[Written | Others]:
     """Return the lines of a chunk, in order; this costs little, as nothing is read."""
-    path, number, text = chunk
+    path, number, text, ends = chunk
     written = _COUNT.search(text)
     form = written[0] if written is not None else b""
     before, *values = (_END + text).split(_END + form) if form else (_END + text,)
@@ -197,7 +200,7 @@ def cut(chunk: Chunk) -> Iterator[Written | Others]:
     else:  # another line, or the last one of a file
         last = values.pop()
     done = 0
-    for place in _places_of_more(values, text):
+    for place in _places_of_more(values, ends):
         value, _, more = values[place].partition(b"\n")
         counts = [*values[done:place], value[:-1]]
         if not value.endswith(b"}"):
@@ -212,9 +215,9 @@ def cut(chunk: Chunk) -> Iterator[Written | Others]:
         yield Others(path, number + len(values) - done, _split(form + last))
 
 
-def _places_of_more(values: list[bytes], text: bytes) -> list[int]:
+def _places_of_more(values: list[bytes], ends: int) -> list[int]:
     """Return behind which counts other lines stand."""
-    if text.count(b"\n") == len(values):
+    if ends == len(values):
         return []
     return [place for place, value in enumerate(values) if b"\n" in value]
 

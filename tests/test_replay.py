@@ -518,6 +518,17 @@ def test_counts_in_blocks_are_decided_as_one_by_one(room, partitions):
     assert (by_partition(room.contents()), sorted(room.short())) == (blocks, outputs)
 
 
+def test_a_run_of_quiet_counts_ends_where_it_would_if_they_came_one_by_one(room):
+    # every now and then one goes back, behind a T that its own partition or another has moved
+    lines = [counted(5, n / 900 - 0.01 * (n % 50 == 49), account=f"acc-{n % 17}") for n in range(1_000)]
+    assert room.done(*lines, more=("--partitions", 3)) == []
+    blocks = by_partition(room.contents())
+    one_by_one = [{**line, "key": "{platform}:{account_id}".format_map(line["value"])} for line in lines]
+    assert room.done(*one_by_one, more=("--partitions", 3)) == []
+    assert by_partition(room.contents()) == blocks
+    assert max(len(content["runs"]) for content in room.contents()) > 5
+
+
 def test_a_line_that_says_more_may_follow_a_run_that_is_full(room):
     lines = [counted(5, n / 900, account=f"acc-{n % 17}") for n in range(RUN_RECORDS + 1)]
     assert (

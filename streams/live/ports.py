@@ -70,15 +70,7 @@ class Ports:
         """Send records in order per topic; return when all are acknowledged."""
         producer = self._app.producer._producer
         await asyncio.gather(
-            *(
-                send_in_order(
-                    producer,
-                    self._name(topic),
-                    partition,
-                    [(key, value, [*headers]) for key, value, headers in records],
-                )
-                for topic, records in batches
-            )
+            *(send_in_order(producer, self._name(topic), partition, records) for topic, records in batches)
         )
 
     def accept(self, partition: int, positions: Mapping[str, int]) -> None:

@@ -27,8 +27,8 @@ from streams.live.gates import Revoked
 from streams.live.progress import Progress
 from streams.live.remedies import LOOK, said
 
-Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
-"""What is sent: key, value (none is a tombstone), headers."""
+Message = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
+"""What is sent: key, value (none is a tombstone), headers (aiokafka takes a list: each is made when it is due)."""
 
 
 async def send_in_order(producer: Any, topic: str, partition: int, messages: Iterable[Message]) -> list[int]:
@@ -49,10 +49,10 @@ async def send_in_order(producer: Any, topic: str, partition: int, messages: Ite
     try:
         batch = producer.create_batch()
         for key, value, headers in messages:
-            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:  # it is full
+            if batch.append(key=key, value=value, timestamp=None, headers=[*headers]) is None:  # it is full
                 futures.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
-                if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+                if batch.append(key=key, value=value, timestamp=None, headers=[*headers]) is None:
                     raise InvariantBroken(
                         f"a message of {len(value or b'')} bytes does not fit an empty batch"
                     )
@@ -83,11 +83,11 @@ async def send_with_last(
     """
     batch = producer.create_batch()
     for key, value, headers in messages:
-        if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+        if batch.append(key=key, value=value, timestamp=None, headers=[*headers]) is None:
             break
     else:
         key, value, headers = last
-        if batch.append(key=key, value=value, timestamp=None, headers=headers) is not None:
+        if batch.append(key=key, value=value, timestamp=None, headers=[*headers]) is not None:
             try:
                 await (await producer.send_batch(batch, topic, partition=partition))
             except KafkaError as error:
@@ -184,13 +184,13 @@ class Rows(faust.Table):  # type: ignore[misc]
                 partition or stop the worker.
         """
         self.apply(number, changes)
-        messages: list[Message] = [(key, value, []) for key, value in changes]
+        messages: list[Message] = [(key, value, ()) for key, value in changes]
         producer = self.app.producer._producer
         if last is None:
             await send_in_order(producer, self._changelog, number, messages)
             return
         self.apply(number, [last])
-        await send_with_last(producer, self._changelog, number, messages, (*last, []))
+        await send_with_last(producer, self._changelog, number, messages, (*last, ()))
 
     def apply(self, number: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Change rows of the local view only: a recovery that reads the journal; `write` has to follow.

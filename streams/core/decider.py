@@ -65,6 +65,8 @@ class Decider:
         self.T = BEFORE_TIME
         self.book: PolicyBook | None = None
         self.root = 0
+        self.entry = 0
+        """The number of the entry that will hold what is decided now."""
         self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0))
         self.open_duties = 0
         """How many rows have an obligation that is open."""
@@ -86,7 +88,6 @@ class Decider:
         """(topic, code) of the dead letters."""
         self.rows: dict[bytes, bytes | None] = {}
         self.publish: dict[str, list[Published]] = {}
-        self._statuses: list[tuple[str, Row | None, int, PolicyBook]] = []
 
     def use(self, book: PolicyBook, after: Cursor | None = None) -> None:
         """Decide by a book from now on; see `using`."""
@@ -122,13 +123,6 @@ class Decider:
     def settled(self) -> None:
         """Hear that the changed rows are in the view."""
         self._changed.clear()
-
-    def statuses(self, entry: int) -> list[Published]:
-        """Return the `account-status` records of what was decided, naming the entry that holds it."""
-        return [
-            (*status_of(key, book.policies.get(key.partition(":")[0]), row, at, entry), ())
-            for key, row, at, book in self._statuses
-        ]
 
     def status_now(self, key: bytes, entry: int) -> tuple[bytes, bytes | None]:
         """Return the `account-status` record of an account as its row is now."""
@@ -216,14 +210,14 @@ class Decider:
         if decision.changed:
             self._put(key, before, decision.row)
             self.open_duties += _has_duty(decision.row) - _has_duty(row)
-        if shown:
-            self._statuses.append((key_text, decision.row, self.T, self.book))
         effective_at = record.due if isinstance(record, Due) else self.T
         self.agenda.plan(self.book, key, decision.row, effective_at)
         if policy is not None and decision.row is not None:
             self.bands[key] = band_of(policy, decision.row)
         if not shown:
             return  # nothing was said, either: whatever says something changes its row
+        status = status_of(key_text, policy, decision.row, self.T, self.entry)
+        self.publish.setdefault(topics.STATUS, []).append((*status, ()))
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
         common |= {"decided_at": text(self.T), "effective_at": text(effective_at), "cause": cause_of(record)}
         if decision.said:

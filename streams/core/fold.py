@@ -81,7 +81,6 @@ class Fold:
         self.partition = partition
         self.time = time
         self.positions = dict.fromkeys(topics.INPUTS, 0)
-        self.next_entry = 0
         self.decider = Decider(partition, view, time)
         self._each_wake = each_wake
         self._unfinished: Cursor | None = None
@@ -124,7 +123,7 @@ class Fold:
         decider.sealer.next_seq = {**decider.sealer.next_seq, **next_seq}
         decider.root = root
         self.positions = {**self.positions, **positions}
-        self.next_entry = next_entry
+        decider.entry = next_entry
         self._unfinished = after
         if book is not None:
             decider.use(book, after)
@@ -137,6 +136,11 @@ class Fold:
     def T(self) -> int:
         """The time of the partition, BEFORE_TIME before any."""
         return self.decider.T
+
+    @property
+    def next_entry(self) -> int:
+        """The number of the entry that the next cut is journaled in."""
+        return self.decider.entry
 
     @property
     def book(self) -> PolicyBook | None:
@@ -260,9 +264,6 @@ class Fold:
     def _cut(self, after: Cursor | None) -> Work:
         decider = self.decider
         publish = {topic: tuple(records) for topic, records in decider.publish.items()}
-        statuses = decider.statuses(self.next_entry)
-        if statuses:
-            publish[topics.STATUS] = tuple(statuses)
         work = Work(
             tuple(self._runs),
             dict(self.positions),
@@ -277,7 +278,7 @@ class Fold:
             self._book_bytes,
             Tally(decider.taken, tuple(decider.said), tuple(decider.dead)),
         )
-        self.next_entry += 1
+        decider.entry += 1
         self._runs = []
         self._book_bytes = 0
         decider.begin()

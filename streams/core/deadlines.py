@@ -51,9 +51,8 @@ def reminders_of(grace: Grace | None, deadline_at: int, since: int) -> tuple[tup
     """
     if grace is None:
         return ()
-    days_before = sorted(set(grace.reminders_days_before), reverse=True)
-    planned = [(deadline_at - days * DAY, days) for days in days_before]
-    return tuple([reminder for reminder in planned if reminder[0] > since])
+    planned = [(deadline_at - days * DAY, days) for days in grace.reminders_days_before]
+    return tuple(sorted([reminder for reminder in planned if reminder[0] > since]))
 
 
 def _of_obligation(obligation: Obligation) -> list[tuple[int, int]]:

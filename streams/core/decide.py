@@ -58,7 +58,7 @@ SHORT_ID_DIGITS = 32
 CHANGES_OF_POLICY = ("phase-ended", "book-adopted")
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What is decided of one account.
 
     `row` is the account afterwards (None: not watched, or forgotten). A decision that changes no row

@@ -6,7 +6,7 @@ Laws of this file:
 - Every change names its reasons; what it says outside carries the same ones.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
@@ -43,7 +43,7 @@ NEXT: dict[tuple[Stage, Change], Stage] = {
 """`go-on` changes what an obligation remembers (its answer, its holds) but not its stage."""
 
 
-class Saying(NamedTuple):
+class Saying(msgspec.Struct, frozen=True, gc=False):
     """An output as the core makes it: its type, the fields of that type, its obligation and its reasons."""
 
     type: str

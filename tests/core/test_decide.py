@@ -21,7 +21,7 @@ from deciding import AGREED, AT, BELOW, BOOK, GRACE, HELD, IMPOSED, SAID, codes,
 
 from schemas.instant import DAY
 from schemas.reasons import REASONS
-from streams.core.decide import decide
+from streams.core.decide import Decision, decide
 
 
 @pytest.mark.parametrize(("row", "record", "said", "stage"), SAID)
@@ -85,7 +85,7 @@ def test_a_count_is_taken_or_not_and_says_why(row, count, code):
 def test_a_count_of_a_platform_that_the_book_does_not_know_changes_nothing():
     book = book_of(policy_tables(platform="bilibili"))
     for row in (None, row_of(), row_of(followers=10, observed_at=AT - 40 * DAY)):
-        assert decide(row, count_of(2000, AT), book, AT) == (row, False, (), ())
+        assert decide(row, count_of(2000, AT), book, AT) == Decision(row, False, (), ())
 
 
 def test_a_count_keeps_since_when_each_threshold_is_reached():

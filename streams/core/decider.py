@@ -14,7 +14,7 @@ from schemas.errors import InvariantBroken
 from schemas.inputs import FollowerCountChanged
 from schemas.instant import FOREVER, parse, text
 from schemas.journal import Cursor
-from schemas.outputs import check_shared, time_text
+from schemas.outputs import time_text
 from schemas.policy import Policy, PolicyBook
 from schemas.reasons import reason
 from schemas.wire import assembled, canonical
@@ -220,8 +220,6 @@ class Decider:
         self.publish.setdefault(topics.STATUS, []).append((*status, ()))
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
         common |= {"decided_at": text(self.T), "effective_at": text(effective_at), "cause": cause_of(record)}
-        if decision.said:
-            check_shared(common)
         outputs = []
         for saying in decision.said:
             topic, value, headers = self.sealer.seal(saying, common, key)

@@ -8,14 +8,15 @@ import msgspec
 from schemas import topics
 from schemas.account import NO_COUNT, Row
 from schemas.instant import text
-from schemas.outputs import TOPIC_OF_TYPE, check_own
+from schemas.outputs import TOPIC_OF_TYPE, check_written
 from schemas.policy import Policy
 from schemas.wire import assembled, sha256_hex
 from streams.core.decide import SHORT_ID_DIGITS
 from streams.core.obligations import Saying
 from streams.core.scope import is_confirming
 
-Headers = tuple[tuple[str, bytes], ...]
+Header = tuple[str, bytes]
+Headers = tuple[Header, ...]
 Published = tuple[bytes | None, bytes | None, Headers]
 """Key, value and headers of a record to publish; a value of None is a tombstone."""
 
@@ -41,7 +42,7 @@ class Sealer:
 
         Args:
             saying: What it says.
-            common: What all outputs of the decision say; `check_shared` has let it through.
+            common: What all outputs of the decision say.
             key: Of the account.
 
         Raises:
@@ -51,20 +52,21 @@ class Sealer:
             Contract, section 4: `id` is over the record without `id`, `seq` and `partition`.
         """
         topic = TOPIC_OF_TYPE[saying.type]
-        own = {
+        record = {
             **saying.fields,
             "type": saying.type,
             "obligation_id": saying.obligation_id,
             "phase": saying.phase,
             "reasons": list(saying.reasons),
+            **common,
         }
-        record = common | own
-        own["id"] = record["id"] = sha256_hex(assembled(record))[:SHORT_ID_DIGITS]
-        own["seq"] = record["seq"] = self.next_seq[topic]
-        own["partition"] = record["partition"] = self.partition
-        check_own(own)
+        record["id"] = sha256_hex(assembled(record))[:SHORT_ID_DIGITS]
+        record["seq"] = self.next_seq[topic]
+        record["partition"] = self.partition
+        written = assembled(record)
+        check_written(record, written)
         self.next_seq[topic] += 1
-        return topic, assembled(record), _headers(record, self._source, key)
+        return topic, written, _headers(record, self._source, key)
 
 
 def common_fields(platform: str, account_id: str, policy: Policy | None, book: str) -> dict[str, Any]:
@@ -91,8 +93,8 @@ def shown_stage(policy: Policy | None, row: Row, at: int) -> str:
 _TYPE = {name: ("ce_type", f"nameplate.{name}".encode()) for name in TOPIC_OF_TYPE}
 
 
-def _source(partition: int) -> bytes:
-    return f"/{topics.DEFAULT_PREFIX}partition/{partition}".encode()
+def _source(partition: int) -> Header:
+    return "ce_source", f"/{topics.DEFAULT_PREFIX}partition/{partition}".encode()
 
 
 def status_of(
@@ -139,12 +141,12 @@ def headers_of(output: Mapping[str, Any]) -> Headers:
     return _headers(output, _source(output["partition"]), output_key(output))
 
 
-def _headers(output: Mapping[str, Any], source: bytes, key: bytes) -> Headers:
+def _headers(output: Mapping[str, Any], source: Header, key: bytes) -> Headers:
     return (
         _SPEC,
         ("ce_id", output["id"].encode()),
         _TYPE[output["type"]],
-        ("ce_source", source),
+        source,
         ("ce_time", output["decided_at"].encode()),
         ("ce_subject", key),
         _JSON,

@@ -4,21 +4,24 @@ from typing import get_args
 
 import pytest
 from builders import AT_NOON, common_output
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas import topics
 from schemas.errors import InvariantBroken
 from schemas.outputs import (
     OF_TYPE,
-    SHARED,
     TOPIC_OF_TYPE,
     AccountStatus,
     DeadLetter,
     check,
-    check_own,
-    check_shared,
+    check_written,
+    plain_form,
     time_text,
 )
+from schemas.plain_forms import form_of
 from schemas.reasons import REASONS, reason, sentence
+from schemas.wire import assembled
 from streams.core.obligations import CancelWhy
 
 FIELDS = {
@@ -167,24 +170,108 @@ def test_a_reason_that_is_not_in_the_table_is_our_bug(code, values):
         reason(code, **values)
 
 
+# The gate before the journal ----------------------------------------------------------------------
+
+TEXTS = st.text('[]{}",:\\a0Z', max_size=8) | st.text(max_size=3)
+MORE = st.sampled_from(("", "", "_"))
+"""Behind the name of a field: another one, that stands next to it in the bytes."""
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def near(draw, value):
+    """Return something that is much like a sound value, or anything at all."""
+    match draw(st.sampled_from(("other", "one of another field", "a character more or less"))):
+        case "one of another field":
+            others = [other for kind in FIELDS for other in output_of(kind).values()]
+            return draw(st.sampled_from([*others, 0, 1, -1, 10**15 - 1, 10**15, 2**53 - 1, 2**53]))
+        case "a character more or less" if isinstance(value, str):
+            at = draw(st.integers(0, len(value)))
+            return value[:at] + draw(TEXTS) + value[draw(st.integers(at, min(len(value), at + 1))) :]
+        case "a character more or less" if isinstance(value, list):
+            return [*value, *draw(st.lists(JSON, max_size=3))]
+        case "a character more or less" if isinstance(value, dict):
+            return {
+                **value,
+                **draw(st.dictionaries(TEXTS | st.sampled_from(sorted(value)), JSON, max_size=2)),
+            }
+    return draw(JSON)
+
+
+def passes(fields):
+    return not refuses(lambda fields: check_written(fields, assembled(fields)), fields)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.data())
+def test_the_gate_lets_through_and_refuses_what_the_schema_does(data):
+    whole = output_of(data.draw(st.sampled_from(sorted(FIELDS))))
+    name = data.draw(st.sampled_from(sorted(whole.keys() - {"type"}))) + data.draw(MORE)
+    changed = {**whole, name: data.draw(near(whole.get(name)))}
+    assert passes(changed) != refuses(check, changed)
+
+
+NUMBERS = (-1, 0, 1, 10**15 - 1, 10**15, 2**53 - 1, 2**53, 10**16 - 1, True, 1.0)
+
+
 @pytest.mark.parametrize("kind", FIELDS)
-def test_what_the_gate_looks_at_in_two_parts_is_what_the_schema_looks_at_whole(kind):
+def test_the_gate_lets_through_and_refuses_what_the_schema_does_at_every_border(kind):
     whole = output_of(kind)
-    shared = {name: value for name, value in whole.items() if name in SHARED}
-    own = {name: value for name, value in whole.items() if name not in SHARED}
-    check_shared(shared)
-    check_own(own)
-    for wrong in (None, -1, "", "Ä", [], {}, 1.5, "0" * 64, "2024-01-01T00:00:00Z"):
-        for name in whole.keys() - {"type"}:
-            changed = {**(shared if name in SHARED else own), name: wrong}
-            assert refuses(check, {**whole, name: wrong}) == refuses(
-                check_shared if name in SHARED else check_own, changed
-            ), (name, wrong)
-    for part, look in ((shared, check_shared), (own, check_own)):
-        assert refuses(look, {**part, "name": "somebody"})
-        assert all(
-            refuses(look, {n: v for n, v in part.items() if n != one}) for one in part.keys() - {"type"}
-        )
+    for name in whole.keys() - {"type"}:
+        left = {other: value for other, value in whole.items() if other != name}
+        assert not passes(left)
+        for value in (
+            None,
+            "",
+            "a",
+            'a"',
+            "a\\",
+            "a\n",
+            "Ä",
+            [],
+            [{}],
+            {},
+            "0" * 64,
+            "0" * 65,
+            AT_NOON,
+            *NUMBERS,
+        ):
+            assert passes({**whole, name: value}) != refuses(check, {**whole, name: value}), (name, value)
+        for extra in ("a", 1):
+            assert not passes({**whole, f"{name}_": extra}), name
+            if isinstance(whole[name], dict):
+                assert not any(
+                    passes({**whole, name: {**whole[name], f"{one}_": extra}}) for one in whole[name]
+                )
+
+
+@settings(max_examples=500)
+@given(st.lists(st.dictionaries(TEXTS, JSON, max_size=3) | JSON, max_size=4))
+def test_no_text_in_a_reason_passes_for_its_end(reasons):
+    changed = output_of("grace-started", reasons=reasons)
+    assert refuses(lambda fields: check_written(fields, assembled(fields)), changed) == refuses(
+        check, changed
+    )
+
+
+@pytest.mark.parametrize("kind", FIELDS)
+def test_an_output_as_it_is_usually_written_is_told_by_one_look(kind):
+    for cause in (common_output()["cause"], {"due": AT_NOON}, {"book": "0" * 64}):
+        assert plain_form(kind).fullmatch(assembled(output_of(kind, cause=cause)))
+
+
+def test_a_form_is_known_of_nothing_that_no_output_is_made_of():
+    for schema in ({"type": "number"}, {"type": "string"}, {"type": "integer", "minimum": 0, "maximum": 9}):
+        with pytest.raises(ValueError, match="no form"):
+            form_of(schema)
 
 
 def refuses(look, fields):

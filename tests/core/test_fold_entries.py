@@ -9,8 +9,8 @@ from schemas.digest import digest_of
 from schemas.errors import InvariantBroken
 from schemas.instant import text
 from schemas.records import Records
-from streams.core.decider import BEFORE_TIME
-from streams.core.fold import Fold
+from streams.core.decider import BEFORE_TIME, BOOK_ADOPTED, SILENT
+from streams.core.fold import Fold, Tally
 
 NAMES = [{"account_id": f"acc-{letter}"} for letter in "abc"]
 
@@ -160,6 +160,21 @@ def test_a_status_names_the_number_of_its_entry():
     ]
     assert numbers == [1, 2, 3]
     assert partition.fold.next_entry == len(partition.works) == 4
+
+
+def test_an_entry_counts_what_it_took_said_and_could_not_read():
+    stream = begun("clock")
+    stream.add(count_of(), count_of(400, account_id="acc-q"), display_said(True, account_id="acc-z"))
+    stream.raw(topics.COUNTS, b"{}")
+    tallies = [work.tally for work in Partition("clock").take(stream.records).cut().works]
+    assert tallies == [
+        Tally(taken=0, said=(BOOK_ADOPTED,), dead=()),
+        Tally(
+            taken=1,  # the second is of nobody who is watched
+            said=("disclosure-required", "grace-started", SILENT),
+            dead=((topics.COUNTS, "missing-field"),),
+        ),
+    ]
 
 
 # A new owner -----------------------------------------------------------------------------------------

@@ -98,11 +98,7 @@ def _are_sound(said: Sequence[Said], joined: bytes, values: Sequence[bytes | Non
     return (
         _are_keys(joined, len(said))
         and _are_plain(said, written)
-        and (
-            len(written) - _LEAST_BYTES * (len(said) - 1)
-            <= MOST_BYTES  # even if all the others are as short as can be
-            or max(map(len, values)) <= MOST_BYTES  # type: ignore[arg-type]
-        )
+        and _is_none_too_large(values, len(written))
     )
 
 
@@ -119,6 +115,11 @@ def _are_plain(said: Sequence[Said], written: bytes) -> bool:
         return True
     event_ids = "".join([one.event_id for one in said]).encode()
     return written.count(b'"') == quotes and not event_ids.translate(None, _VISIBLE)
+
+
+def _is_none_too_large(values: Sequence[bytes | None], size: int) -> bool:
+    longest = size - _LEAST_BYTES * (len(values) - 1)  # were all the others as short as a count can be
+    return longest <= MOST_BYTES or max(map(len, values)) <= MOST_BYTES  # type: ignore[arg-type]
 
 
 # Instants in two parts that come again and again: all up to the second, and what follows it. Small tables, because it

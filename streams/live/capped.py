@@ -102,19 +102,21 @@ class Batch:
             Whether it was read. Not if it may unfold, its offsets have gaps or somebody has to look at a record
             of it: iterate it then.
         """
-        batch, before = self._batch, len(keys)
-        if self.is_folded or self._raw[_MAGIC] != _FORMAT:
+        batch, raw, before = self._batch, self._raw, len(keys)
+        if self.is_folded or raw[_MAGIC] != _FORMAT:
             return False
-        count = _HEADER.unpack_from(self._raw)[1]
+        count = _HEADER.unpack_from(raw)[1]
+        if count != batch.next_offset - batch.base_offset:
+            return False
         add_key, add_value = keys.append, values.append
         with contextlib.suppress(*_ODD, UnicodeDecodeError):
             for record in batch:
                 add_key(record.key)
                 add_value(record.value)
-        if len(keys) - before == count == batch.next_offset - batch.base_offset:
+        if len(keys) - before == count:
             return True
         del keys[before:], values[before:]
-        self._batch = MemoryRecords(bytes(self._raw)).next_batch()
+        self._batch = MemoryRecords(bytes(raw)).next_batch()  # from its first record on again
         return False
 
     def __next__(self) -> Any:

@@ -1,6 +1,7 @@
 # Nameplate's program, for docker-compose.yml and for clusters. Nothing in it writes to disk, and it needs no root.
 # The base is pinned by its version; pin its digest too where you build for more than a trial.
 FROM python:3.11.15-slim-bookworm AS build
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev
 WORKDIR /build
 # All that the lock names is fetched and held against its hash, and only what the program needs is then taken from
 # there, without an index: so one lock serves, and no tool of development gets into the image.

@@ -9,7 +9,7 @@ help:  ## list the commands
 
 setup: $(SETUP)  ## install everything into .venv, pinned and by hash
 
-$(SETUP): requirements.lock pyproject.toml
+$(SETUP): requirements.lock pyproject.toml $(wildcard schemas/*.p[yx][xd] streams/*/*.p[yx][xd])
 	$(PYTHON) -m venv .venv || python3 -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -59,6 +59,7 @@ lock: $(SETUP)  ## resolve requirements.lock anew (needs uv)
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 clean:  ## remove what the commands made
-	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .nameplate .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	find schemas streams -name '*_compiled.*.so' -delete
 
 .PHONY: help setup demo faults faults-full test fuzz audit mutants bench bench-lock check schemas lock clean

@@ -28,16 +28,16 @@ def digest_of(records: Sequence[Any], *, with_time: bool) -> str:
     """
     if not isinstance(records, Records):
         records = Records.of(records)
-    columns: list[bytes | bytearray] = [_packed("q", [len(records)]), _little_endian(records.offsets)]
-    columns += [_lengths(records.keys), _lengths(records.values)]
+    columns = [_packed("q", [len(records)]), _little_endian(records.offsets)]
+    columns += [records.keys.lengths, records.values.lengths]
     if with_time and records.times is not None:
         columns.append(_packed("q", [timestamp for timestamp, _ in records.times]))
         columns.append(_packed("i", [kind for _, kind in records.times]))
     digest = hashlib.sha256(_VERSION)
     for column in columns:
         digest.update(column)
-    digest.update(_joined(records.keys))
-    digest.update(_joined(records.values))
+    records.keys.feed(digest.update)
+    records.values.feed(digest.update)
     return digest.hexdigest()
 
 
@@ -49,20 +49,3 @@ def _little_endian(numbers: "array[int]") -> bytes:
     if sys.byteorder == "big":
         return _packed(numbers.typecode, numbers)
     return numbers.tobytes()
-
-
-def _lengths(texts: list[bytes | None]) -> bytes | bytearray:
-    """Return the column of lengths; where all fit a byte, and nearly all do, at half the price."""
-    column = bytearray(4 * len(texts))
-    try:
-        column[::4] = bytes(list(map(len, texts)))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return _packed("i", [-1 if text is None else len(text) for text in texts])
-    return column
-
-
-def _joined(texts: list[bytes | None]) -> bytes:
-    try:
-        return b"".join(texts)  # type: ignore[arg-type]
-    except TypeError:
-        return b"".join([text for text in texts if text is not None])

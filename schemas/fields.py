@@ -34,6 +34,8 @@ INSTANT = (
 UTC_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{0,5}[1-9])?Z$"
 """An instant as we write it: `instant.text`."""
 MOST_FOLLOWERS = 2**53 - 1
+MOST_BYTES = 64 * 1024
+"""A record that is longer is refused, whatever it says; a book may be longer (contract, section 2)."""
 WHOLE = 10_000
 """A share of 1 in ten-thousandths."""
 SHARE_DIGITS = 4

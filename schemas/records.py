@@ -10,7 +10,7 @@ from typing import Any, overload
 
 import msgspec
 
-from schemas.counts import Counts
+from schemas.columns import Column
 
 TIMES_UNKNOWN = (-1, 0)
 
@@ -35,42 +35,32 @@ class Records(Sequence[Raw]):
         keys: As many.
         values: As many.
         times: Timestamp and its type of each; None where nobody asks for them.
-        counts: What the values of counts say, where they were read before and are sound.
     """
 
-    __slots__ = ("_size", "counts", "keys", "offsets", "times", "values")
+    __slots__ = ("keys", "offsets", "times", "values")
 
     def __init__(
         self,
         offsets: "array[int]",
-        keys: list[bytes | None],
-        values: list[bytes | None],
+        keys: Column,
+        values: Column,
         times: list[tuple[int, int]] | None = None,
-        counts: Counts | None = None,
     ) -> None:
         self.offsets = offsets
         self.keys = keys
         self.values = values
         self.times = times
-        self.counts = counts
-        self._size: int | None = None
 
     @property
     def size(self) -> int:
-        """Bytes of all values; asked again it costs nothing, so ask when no more are put behind them."""
-        if self._size is None:
-            try:
-                self._size = sum(map(len, self.values))  # type: ignore[arg-type]
-            except TypeError:  # some have none
-                self._size = sum(map(len, filter(None, self.values)))
-        return self._size
+        """Bytes of all values."""
+        return self.values.size
 
     @classmethod
     def of(cls, records: Iterable[Any], *, with_time: bool = True) -> "Records":
         """Return the columns of records: objects with offset, key, value, timestamp (ms) and timestamp_type."""
         offsets = array("q")
-        keys: list[bytes | None] = []
-        values: list[bytes | None] = []
+        keys, values = Column(), Column()
         times: list[tuple[int, int]] = []
         for record in records:  # one by one: whoever parses them lazily may forget each at once
             offsets.append(record.offset)
@@ -81,19 +71,13 @@ class Records(Sequence[Raw]):
         return cls(offsets, keys, values, times if with_time else None)
 
     @classmethod
-    def plain(
-        cls, start: int, keys: list[bytes], values: list[bytes], counts: Counts | None = None
-    ) -> "Records":
+    def plain(cls, start: int, keys: Iterable[bytes], values: Iterable[bytes]) -> "Records":
         """Return records whose offsets are dense from a first one on, with no times."""
-        return cls(array("q", range(start, start + len(values))), list(keys), list(values), None, counts)
+        column = Column(values)
+        return cls(array("q", range(start, start + len(column))), Column(keys), column)
 
     def extend(self, others: "Records") -> None:
-        """Put records behind these; what their values say is known where it is known of both."""
-        if self.counts is not None and others.counts is not None:
-            self.counts = Counts(self.counts.said + others.counts.said, self.counts.at + others.counts.at)
-        else:
-            self.counts = None
-        self._size = None
+        """Put records behind these."""
         self.offsets.extend(others.offsets)
         self.keys.extend(others.keys)
         self.values.extend(others.values)
@@ -111,10 +95,7 @@ class Records(Sequence[Raw]):
         times = self.times
         if isinstance(place, slice):
             cut = times[place] if times is not None else None
-            counts = self.counts
-            if counts is not None:
-                counts = Counts(counts.said[place], counts.at[place])
-            return Records(self.offsets[place], self.keys[place], self.values[place], cut, counts)
+            return Records(self.offsets[place], self.keys[place], self.values[place], cut)
         timestamp, kind = times[place] if times is not None else TIMES_UNKNOWN
         return Raw(self.offsets[place], self.keys[place], self.values[place], timestamp, kind)
 

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from schemas import instant, topics
-from schemas.counts import MOST_BYTES, decode_counts
+from schemas.counts import read_count
 from schemas.dead_letters import CODE_OF_KIND, CODES, dead_letter
 from schemas.errors import InputError, PolicyError
+from schemas.fields import MOST_BYTES
 from schemas.inputs import (
     FACTS,
     ClockTicked,
@@ -152,12 +153,10 @@ def decode_count(
 ) -> FollowerCountChanged:
     """Return the count that a value of `follower-counts` says; see `decode`.
 
-    What `decode_counts` accepts, the full path accepts with the same result (a test holds the two
+    What `read_count` accepts, the full path accepts with the same result (a test holds the two
     against each other); anything else goes there, for its code or its rare form.
     """
-    counts = decode_counts((key,), (value,))
-    if counts is not None:
-        said, at = counts.said[0], counts.at[0]
-        if at <= latest and said.platform in platforms:
-            return FollowerCountChanged(said.event_id, said.platform, said.account_id, said.followers, at)
+    count = read_count(key, value)
+    if count is not None and count.at <= latest and count.platform in platforms:
+        return count
     return _decode_fully(topics.COUNTS, key, value, platforms, latest)  # type: ignore[return-value]

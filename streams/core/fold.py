@@ -12,14 +12,13 @@ Laws of this file:
 - Of a record whose decisions do not fit one entry nothing is passed until the last of them (rule 10).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from schemas import topics
-from schemas.counts import Said
 from schemas.digest import digest_of
 from schemas.errors import InputError, InvariantBroken
-from schemas.inputs import ClockTicked, FollowerCountChanged, PolicyBookPublished
+from schemas.inputs import ClockTicked, PolicyBookPublished
 from schemas.instant import DAY, FOREVER
 from schemas.journal import Cursor, Run
 from schemas.outputs import time_text
@@ -27,9 +26,8 @@ from schemas.policy import PolicyBook, book_from_tables
 from schemas.reasons import reason
 from schemas.records import Records
 from schemas.wire import assembled, canonical, dead_letter, decode
-from streams.core.band import AWAKE
-from streams.core.chunks import NO_CHUNK, Chunk, chunk_at
 from streams.core.decider import BEFORE_TIME, Decider, Time, View
+from streams.core.quiet import pass_quiet
 from streams.core.sealing import Published, raw
 
 FULL_BYTES = 256 * 1024
@@ -88,11 +86,6 @@ class Fold:
         self._passed = Records.of((), with_time=False)
         """What the next run begins with."""
         self._book_bytes = 0
-        self._chunk = NO_CHUNK
-        self._rest: Iterator[tuple[Any, Said, int]] = iter(())
-        """What of the chunk was not looked at yet."""
-        self._rest_at: int | None = None
-        """Where that begins."""
 
     # Where it stands -----------------------------------------------------------------------------
 
@@ -210,7 +203,7 @@ class Fold:
                 )
                 first = index
                 yield self._cut(None)
-        self._close_run(topic, records[first:], end)
+        self._close_run(topic, records[first:] if first else records, end)
 
     def pass_quiet(self, counts: Records) -> int:
         """Pass counts up to the first that may decide something, and return how many; the next run begins with them.
@@ -295,55 +288,18 @@ class Fold:
             return len(records)
         if decider.is_due:
             return index
-        while index < len(records):
-            if not (self._chunk.of is records and self._chunk.start <= index < self._chunk.end):
-                self._chunk = chunk_at(records, index)
-                self._rest_at = None
-            index = self._pass_quiet(self._chunk, index)
-            if index < self._chunk.end:
-                break
-        return index
-
-    def _pass_quiet(self, chunk: Chunk, index: int) -> int:
-        """Return the index of the first count of a chunk that is not quiet, or the chunk's end."""
-        if self._rest_at != index:
-            keys: Sequence[Any] = chunk.of.keys[index : chunk.end]
-            start = index - chunk.start
-            self._rest = zip(keys, chunk.said[start:], chunk.at[start:], strict=True)
-        index = (
-            self._pass_by_the_clock(index) if self.time == "clock" else self._pass_by_their_instants(index)
+        by_clock = self.time == "clock"
+        before = decider.T + DAY + 1 if by_clock else decider.agenda.next_at
+        index, decider.T = pass_quiet(
+            records.keys,
+            records.values,
+            index,
+            decider.bands,
+            decider.asleep,
+            decider.T,
+            before,
+            not by_clock,
         )
-        self._rest_at = index + 1  # the one that is not quiet is taken out of it
-        return index
-
-    def _pass_by_the_clock(self, index: int) -> int:
-        decider = self.decider
-        band_of, asleep, T = decider.bands.get, decider.asleep.get, decider.T
-        latest = T + DAY
-        for key, count, observed_at in self._rest:
-            lo, hi, sample_at, until = band_of(key) or asleep(count.platform, AWAKE)
-            is_inside = lo <= count.followers <= hi and observed_at < sample_at
-            if not is_inside or observed_at > latest or until < T:
-                break
-            index += 1
-        return index
-
-    def _pass_by_their_instants(self, index: int) -> int:
-        decider = self.decider
-        band_of, asleep, T = decider.bands.get, decider.asleep.get, decider.T
-        next_at = decider.agenda.next_at
-        for key, count, observed_at in self._rest:
-            lo, hi, sample_at, until = band_of(key) or asleep(count.platform, AWAKE)
-            if not lo <= count.followers <= hi or observed_at >= sample_at:
-                break
-            if observed_at > T:
-                if observed_at >= next_at or observed_at > until:
-                    break
-                T = observed_at
-            elif until < T:
-                break
-            index += 1
-        decider.T = T
         return index
 
     # One record ----------------------------------------------------------------------------------
@@ -354,7 +310,7 @@ class Fold:
         if decider.is_due and self._adopted_upto is None:
             yield from decider.advance(decider.T, topic, offset)
         try:
-            value = self._read_before(records, index) or self._decode(topic, records[index])
+            value = self._decode(topic, records[index])
         except InputError as error:
             self._refuse(topic, records[index], error.code)
             return
@@ -371,16 +327,6 @@ class Fold:
         # leaves nothing undone. Taken up again after it, the record itself is a repetition and decides nothing.
         if decider.is_due:
             yield from decider.advance(decider.T, topic, offset)
-
-    def _read_before(self, records: Records, index: int) -> FollowerCountChanged | None:
-        """Return the count that a record says, None where it was not read with its chunk, or only in part."""
-        chunk, place = self._chunk, index - self._chunk.start
-        if chunk.of is not records or not chunk.start <= index < chunk.end or self.book is None:
-            return None
-        said, at = chunk.said[place], chunk.at[place]
-        if said.platform not in self.book.policies or (self.time == "clock" and at > self.T + DAY):
-            return None
-        return FollowerCountChanged(said.event_id, said.platform, said.account_id, said.followers, at)
 
     def _decode(self, topic: str, record: Any) -> Any:
         """Return what a raw record says, None where nothing is decided of it yet."""

@@ -7,8 +7,8 @@ from base64 import b64encode
 from collections.abc import Callable
 
 from schemas import topics
-from schemas.counts import MOST_BYTES
 from schemas.dead_letters import CODES
+from schemas.fields import MOST_BYTES
 
 _FIRST = '"platform"'
 """Where the second field of our values begins; the first is the event's id."""

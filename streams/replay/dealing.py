@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.counts import Counts, read_again
+from schemas.counts import read_counts
+from schemas.errors import InvariantBroken
 from schemas.partitioner import places_of
 from streams.replay.files import Chunk, Others, Plain, Written, cut, plain
 
@@ -17,7 +18,8 @@ class Share(NamedTuple):
 
     keys: list[bytes]
     values: list[bytes]
-    counts: Counts
+    at: list[int]
+    """The instant of each, in µs."""
     latest_before: list[int] | None = None
     """Of each the latest instant of those before it, in all partitions; None where no instant goes back."""
     places: Sequence[int] = ()
@@ -25,12 +27,11 @@ class Share(NamedTuple):
 
     def part(self, start: int, end: int) -> "Share":
         """Return some consecutive ones."""
-        said, at = self.counts
         before = self.latest_before
         return Share(
             self.keys[start:end],
             self.values[start:end],
-            Counts(said[start:end], at[start:end]),
+            self.at[start:end],
             before[start:end] if before is not None else None,
             self.places[start:end],
         )
@@ -49,22 +50,22 @@ class Dealt(NamedTuple):
 
 def deal(block: Plain, partitions: int) -> Dealt:
     """Deal counts as Kafka would."""
-    said, at = block.counts
+    keys, at, platforms = block.counts
     if partitions == 1:
-        return Dealt({0: Share(block.keys, block.values, block.counts)}, max(at))
+        return Dealt({0: Share(keys, block.values, at)}, max(at))
     before = _latest_before(at)
     shares = {
         number: Share(
-            [block.keys[place] for place in own],
+            [keys[place] for place in own],
             [block.values[place] for place in own],
-            Counts([said[place] for place in own], [at[place] for place in own]),
+            [at[place] for place in own],
             [before[place] for place in own] if before is not None else None,
             own,
         )
-        for number, own in enumerate(places_of(block.keys, partitions))
+        for number, own in enumerate(places_of(keys, partitions))
         if own
     }
-    return Dealt(shares, max(at), {one.platform for one in said})
+    return Dealt(shares, max(at), platforms)
 
 
 def _latest_before(at: list[int]) -> list[int] | None:
@@ -76,7 +77,6 @@ def _latest_before(at: list[int]) -> list[int] | None:
 
 class _Routed(msgspec.Struct, array_like=True):
     places: bytes
-    at: bytes
     latest_before: bytes | None
 
 
@@ -114,7 +114,6 @@ def routes_of(pieces: Iterable[Piece]) -> bytes:
             shares = {
                 number: _Routed(
                     array("I", share.places).tobytes(),
-                    array("q", share.counts.at).tobytes(),
                     array("q", share.latest_before).tobytes() if share.latest_before is not None else None,
                 )
                 for number, share in dealt.shares.items()
@@ -155,6 +154,8 @@ def routed(chunk: Chunk, said: bytes, own: Iterable[int]) -> Iterator[Piece]:
 def _share(values: list[bytes], route: _Routed) -> Share:
     places = array("I", route.places).tolist()
     own = [values[place].strip() for place in places]
-    keys, said = read_again(own)
+    counts = read_counts(own)
+    if counts is None:
+        raise InvariantBroken("counts that were dealt as plain are none")
     before = None if route.latest_before is None else array("q", route.latest_before).tolist()
-    return Share(keys, own, Counts(said, array("q", route.at).tolist()), before, places)
+    return Share(counts.keys, own, counts.at, before, places)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas import topics
-from schemas.counts import Counts, read_counts
+from schemas.counts import read_counts
 from schemas.errors import OperatorError
+from schemas.inputs import Counts
 from streams.replay.line import Line, read_line
 
 __all__ = [
@@ -97,7 +98,6 @@ class Plain(NamedTuple):
     """Consecutive counts, sound and plain, of lines that say nothing else: nearly all there are."""
 
     written: Written
-    keys: list[bytes]
     values: list[bytes]
     counts: Counts
 
@@ -229,7 +229,7 @@ def plain(written: Written) -> Iterator[Plain | Written]:
         return
     read = read_counts(values)
     if read is not None:
-        yield Plain(written, read[0], list(map(bytes.strip, values)), read[1])
+        yield Plain(written, list(map(bytes.strip, values)), read)
     elif len(values) <= FEW:
         yield written
     else:

@@ -13,14 +13,12 @@ from typing import BinaryIO
 
 from schemas import topics
 from schemas.account import apply_rows
-from schemas.counts import Counts
 from schemas.errors import InputError, OperatorError
 from schemas.instant import of_option
 from schemas.partitioner import partition_of
 from schemas.policy import PolicyBook
 from schemas.records import Raw, Records
 from schemas.wire import canonical, decode
-from streams.core.chunks import chunk_at
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
@@ -141,19 +139,16 @@ class Partition:
             return
         self._gathered += len(records)
         self._end = records.offsets[-1] + 1
-        if self._run.counts is not None and records.counts is None:  # one by itself among many that were read
-            chunk = chunk_at(records, 0)
-            records.counts = Counts(chunk.said, chunk.at)
         if self._run:
             self._run.extend(records)
         else:
-            passed = self.fold.pass_quiet(records) if records.counts is not None else 0
+            passed = self.fold.pass_quiet(records) if self._topic == topics.COUNTS else 0
             self._run = records[passed:]
 
     def take_share(self, share: Share, steps: Sequence[int] = ()) -> None:
         """Gather counts that name no offsets."""
         start = self._next[topics.COUNTS]
-        self.take(topics.COUNTS, Records.plain(start, share.keys, share.values, share.counts), steps)
+        self.take(topics.COUNTS, Records.plain(start, share.keys, share.values), steps)
 
     def take_among(self, share: Share, steps: Sequence[int], T: int) -> None:
         """Gather counts while those of other partitions move a T that all have in common.
@@ -164,9 +159,9 @@ class Partition:
             T: The common time before the first of all.
         """
         done, reached = 0, self.T
-        if share.latest_before is not None or share.counts.at[0] < T:
+        if share.latest_before is not None or share.at[0] < T:
             befores = share.latest_before or [T] * len(share.keys)
-            for place, (at, before) in enumerate(zip(share.counts.at, befores, strict=True)):
+            for place, (at, before) in enumerate(zip(share.at, befores, strict=True)):
                 latest = max(T, before)
                 if at >= latest or reached >= latest:
                     continue

@@ -22,7 +22,7 @@ from builders import book_tables, count_of, day, policy_tables, profile_said
 from worlds import toml
 
 from schemas import topics
-from schemas.counts import decode_counts
+from schemas.counts import read_counts
 from schemas.dead_letters import CODES, dead_letter
 from schemas.errors import AuditError, InputError, OperatorError, PolicyError
 from schemas.instant import FOREVER
@@ -114,9 +114,9 @@ def records(data: bytes) -> None:
 def many_counts(data: bytes) -> None:
     """Counts side by side: what the fast path takes, the full one takes."""
     values = data.split(b"\n")
-    found = decode_counts([b"weibo:acc-1"] * len(values), values)
-    for value in values if found is not None else ():
-        read = partial(_decode_fully, topics.COUNTS, b"weibo:acc-1", value, PLATFORMS, FOREVER)
+    found = read_counts(values)
+    for value, key in zip(values, found.keys, strict=True) if found is not None else ():
+        read = partial(_decode_fully, topics.COUNTS, key, value, found.platforms, FOREVER)
         assert code_of(read) is None
 
 

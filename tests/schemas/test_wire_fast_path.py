@@ -1,16 +1,25 @@
-"""The quick reader of counts: nobody can tell it from the full one."""
+"""The quick readers of counts, compiled and not: nobody can tell them from the full path."""
 
 import json
+import os
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas import counts, instant, topics, wire
+from schemas import counts, counts_python, instant, topics, wire
 from schemas.dead_letters import CODES
 from schemas.errors import InputError
+from schemas.fields import MOST_BYTES
 from schemas.inputs import FollowerCountChanged
 from schemas.wire import decode_count
+
+if counts.IS_COMPILED:
+    from schemas import counts_compiled
+
+    FORMS = [counts_compiled, counts_python]
+else:
+    FORMS = [counts_python]
 
 PLATFORMS = {"weibo", "douyin"}
 KEY = b"weibo:acc-a"
@@ -81,8 +90,6 @@ EDITS = st.lists(
     max_size=3,
 )
 
-FORMS = st.tuples(st.sampled_from([None, 1]), st.booleans())
-
 
 def edited(raw, edits):
     for edit, place, piece in edits:
@@ -121,18 +128,35 @@ def verdict(read):
 @example(COUNT, list(COUNT), [("tail", 7, b"")], (None, True), True)
 @example({**COUNT, "observed_at": "9999-12-31T23:59:59Z"}, list(COUNT), [], (None, True), True)
 @example({**COUNT, "observed_at": "2025-01-01T00:00:00.000001Z"}, list(COUNT), [], (None, True), True)
-def test_nobody_can_tell_the_fast_path_from_the_full_one(count, order, edits, form, right_key):
-    indent, escaped = form
+@pytest.mark.parametrize("form", FORMS)
+def test_nobody_can_tell_the_fast_path_from_the_full_one(form, count, order, edits, written, right_key):
+    indent, escaped = written
     members = {name: count[name] for name in order}
     text = json.dumps(members, indent=indent, ensure_ascii=escaped)
     raw = edited(text.encode(errors="surrogatepass"), edits)
     key = f"{count['platform']}:{count['account_id']}".encode() if right_key else KEY
-    latest = instant.parse("2025-01-01T00:00:00Z")
+    full = verdict(lambda: wire._decode_fully(topics.COUNTS, key, raw, PLATFORMS, instant.FOREVER))
     for _ in range(2):  # the second time the instant is a remembered one
-        fast = verdict(lambda: decode_count(key, raw, PLATFORMS, latest))
-        full = verdict(lambda: wire._decode_fully(topics.COUNTS, key, raw, PLATFORMS, latest))
-        assert fast == full
-        assert type(fast) is type(full)
+        fast = form.read_count(key, raw)
+        if fast is not None and fast.platform in PLATFORMS:
+            assert fast == full
+        many = form.read_counts([raw, raw])
+        if many is not None and many.platforms <= PLATFORMS and many.keys[0] == key:
+            assert (many.at, many.platforms) == ([full.at] * 2, {full.platform})
+
+
+@settings(max_examples=300, deadline=None)
+@given(COUNTS, EDITS, st.booleans())
+@example(COUNT, [], True)
+@example({**COUNT, "observed_at": "2025-01-01T00:00:00.000001Z"}, [], True)
+def test_what_is_decoded_is_what_the_full_path_decodes(count, edits, right_key):
+    raw = edited(json.dumps(count).encode(), edits)
+    key = f"{count['platform']}:{count['account_id']}".encode() if right_key else KEY
+    latest = instant.parse("2025-01-01T00:00:00Z")
+    fast = verdict(lambda: decode_count(key, raw, PLATFORMS, latest))
+    full = verdict(lambda: wire._decode_fully(topics.COUNTS, key, raw, PLATFORMS, latest))
+    assert fast == full
+    assert type(fast) is type(full)
 
 
 @settings(deadline=None)
@@ -159,90 +183,121 @@ def test_the_fast_path_reads_what_the_parts_allow(count):
         assert read in CODES
 
 
-def test_what_is_remembered_of_instants_is_bounded(monkeypatch):
-    monkeypatch.setattr(counts, "_MOST_TEXTS", 3)
-    tables = counts._minutes, counts._seconds, counts._rests
-    for table in tables:
-        table.clear()
-    for minute in range(10):
-        for second in range(10):
-            for fraction in ("", f".{second}", f".{minute:03}{second:03}"):
-                text = f"2001-02-03T04:{minute:02}:{second:02}{fraction}Z"
-                value = json.dumps({**COUNT, "observed_at": text}).encode()
-                assert decode_count(KEY, value, PLATFORMS).observed_at == instant.parse(text)
-                assert max(map(len, tables)) <= 3
-
-
-@settings(max_examples=300)
-@given(st.lists(st.tuples(COUNTS, EDITS, st.booleans()), min_size=1, max_size=6))
-def test_a_chunk_is_read_only_where_each_of_its_counts_is_sound(drawn):
-    raws = [edited(json.dumps(count).encode(errors="surrogatepass"), edits) for count, edits, _ in drawn]
-    keys = [
-        f"{count['platform']}:{count['account_id']}".encode(errors="surrogatepass") if right else KEY
-        for count, _, right in drawn
-    ]
-    everywhere = {"weibo", "douyin", "nowhere", "", "we\u00efbo"}
-    full = [
-        verdict(
-            lambda raw=raw, key=key: wire._decode_fully(topics.COUNTS, key, raw, everywhere, instant.FOREVER)
-        )
-        for raw, key in zip(raws, keys, strict=True)
-    ]
-    for _ in range(2):
-        chunk = counts.decode_counts(keys, raws)
-        if chunk is not None:
-            read = [
-                FollowerCountChanged(one.event_id, one.platform, one.account_id, one.followers, at)
-                for one, at in zip(chunk.said, chunk.at, strict=True)
-            ]
-            assert read == full
-
-
 SOUND = {**COUNT, "event_id": "e-1"}
+DAYS = [
+    f"{year}-{month}-{day}"
+    for year in ("1969", "1970", "2000", "2023", "2024", "2100")
+    for month, day in (("01", "01"), ("02", "28"), ("03", "01"), ("04", "30"), ("08", "31"), ("12", "31"))
+]
+PLAIN = [
+    *({"event_id": one} for one in ("e", "x" * 128, "!#~/", "a:b,{}[]")),
+    *({"account_id": one} for one in ("abc", "0--", "a" * 64)),
+    *({"followers": one} for one in (0, 1, 2**53 - 1)),
+    *({"observed_at": f"{one}T23:59:59.999Z"} for one in (*DAYS, "2024-02-29", "2000-02-29")),
+    *(
+        {"observed_at": f"2024-01-03T00:00:07{one}"}
+        for one in ("Z", ".1Z", ".123456Z", "+08:00", ".5-23:59", "-00:00")
+    ),
+]
 
 
-def test_plain_counts_are_read_as_a_chunk_and_one_odd_one_refuses_it():
-    plain = [json.dumps({**SOUND, "followers": number}).encode() for number in range(5)]
-    assert counts.decode_counts([KEY] * 5, plain) is not None
-    for odd in (
-        b"{}",
-        None,
-        json.dumps({**SOUND, "event_id": "a b"}).encode(),
-        json.dumps(SOUND).replace('"e-1"', '"e-1", "event_id": "e-1"').encode(),
-        json.dumps(SOUND).encode() + b" " * counts.MOST_BYTES,
-    ):
-        assert counts.decode_counts([KEY] * 6, [*plain, odd]) is None
-    assert counts.decode_counts([KEY] * 4 + [b"weibo:acc-b"], plain) is None
-    assert counts.decode_counts([KEY] * 4 + [None], plain) is None
+@pytest.mark.parametrize("change", PLAIN, ids=str)
+@pytest.mark.parametrize("form", FORMS)
+def test_plain_counts_are_read_however_they_are_laid_out(form, change):
+    count = {**SOUND, **change}
+    key = f"weibo:{count['account_id']}".encode()
+    at = instant.parse(count["observed_at"])
+    for order in (list(count), list(reversed(count))):
+        for separators in ((",", ":"), (", ", ": "), (" ,\r\n", "\t : ")):
+            raw = b" %b\n" % json.dumps({name: count[name] for name in order}, separators=separators).encode()
+            assert form.read_count(key, raw) == FollowerCountChanged(
+                count["event_id"], "weibo", count["account_id"], count["followers"], at
+            )
+            assert form.read_counts([raw]) == ([key], [at], {"weibo"})
 
 
-def test_the_longest_of_many_is_measured_to_the_byte_however_short_the_others_are():
-    least = b'{"event_id":"e","platform":"p","account_id":"abc","followers":0,"observed_at":"2000-01-01T00:00:00Z"}'
-    assert len(least) == counts._LEAST_BYTES + len("p")  # no platform is nameless; the full path says so
-    for more, is_read in ((0, True), (1, False)):
-        long = least + b" " * (counts.MOST_BYTES - len(least) + more)
-        assert (counts.decode_counts([b"p:abc"] * 600, [long, *[least] * 599]) is not None) is is_read
+def put(old, new):
+    return json.dumps(SOUND).replace(old, new).encode()
 
 
-@pytest.mark.parametrize("spaced", [False, True])
-@pytest.mark.parametrize("event_id", ["a b", "\u6731", "\x7f", "\x1f"])
-def test_an_event_id_is_visible_however_it_is_written(spaced, event_id):
-    separators = (", ", ": ") if spaced else (",", ":")
-    for escaped in (True, False):
-        odd = json.dumps(
-            {**SOUND, "event_id": event_id}, separators=separators, ensure_ascii=escaped
-        ).encode()
-        plain = json.dumps(SOUND, separators=separators).encode()
-        assert counts.decode_counts([KEY] * 2, [plain, plain]) is not None
-        assert counts.decode_counts([KEY] * 2, [plain, odd]) is None
+REFUSED = [
+    None,
+    b"",
+    b"{}",
+    b"[" + json.dumps(SOUND).encode() + b"]",
+    json.dumps(SOUND).encode() + b"\0",
+    json.dumps(SOUND).encode() + b"}",
+    json.dumps(SOUND).encode() + b" " * MOST_BYTES,
+    *(json.dumps(SOUND).encode()[:size] for size in range(len(json.dumps(SOUND)))),
+    *(json.dumps({name: SOUND[name] for name in SOUND if name != one}).encode() for one in SOUND),
+    *(put(f'"{one}"', f'"{one}": {json.dumps(SOUND[one])}, "{one}"') for one in SOUND),
+    *(put(f'"{one}"', f'"{one}x"') for one in SOUND),
+    put('"followers": 5', '"followers": 05'),
+    put('"followers": 5', '"followers": -0.0'),
+    put('"followers": 5', '"followers": 5.0'),
+    put('"followers": 5', '"followers": 5e0'),
+    put('"followers": 5', '"followers": 9007199254740992'),
+    put('"followers": 5', '"followers": 18446744073709551621'),
+    put('"followers": 5', '"followers": true'),
+    put('"followers": 5', '"followers": "5"'),
+    put('"followers": 5', '"followers": '),
+    put('"followers": 5', '"more": 1, "followers": 5'),
+    put('"followers": 5, ', '"followers": 5 '),
+    put('"followers": 5, ', '"followers": 5,, '),
+    put('"platform": ', '"platform" '),
+    *(put('"e-1"', one) for one in ('""', '"a b"', f'"{"x" * 129}"', '"\x7f"', '"\u6731"', "null")),
+    *(put('"acc-a"', one) for one in ('"-cc"', '"_cc"', '"ac"', f'"{"a" * 65}"', '"Acc"', '"ac\\u0063"')),
+    *(
+        put(AT, one)
+        for one in (
+            "2024-00-03T00:00:00Z", "2024-13-03T00:00:00Z", "2024-01-00T00:00:00Z", "2024-01-32T00:00:00Z",
+            "2023-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2024-04-31T00:00:00Z", "2024-01-03T24:00:00Z",
+            "2024-01-03T00:60:00Z", "2024-01-03T00:00:60Z", "2024-01-03T00:00:00", "2024-01-03T00:00:00.Z",
+            "2024-01-03T00:00:00.1234567Z", "2024-01-03T00:00:00+24:00", "2024-01-03T00:00:00+08:60",
+            "2024-01-03T00:00:00+0800", "2024-01-03T00:00:00+8:00", "2024-01-03 00:00:00Z", "2024-01-03T00:00:0\u0661Z",
+            "0000-01-03T00:00:00Z", "+024-01-03T00:00:00Z", "2024/01-03T00:00:00Z", "2024-01/03T00:00:00Z",
+            "2024-01-03T00.00:00Z", "2024-01-03T00:00.00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01",
+        )
+    ),
+]  # fmt: skip
 
 
-def test_keys_that_are_alike_only_when_joined_are_refused():
-    def said(account_id):
-        return json.dumps({**SOUND, "account_id": account_id}).encode()
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_not_sound_and_plain_is_refused(form):
+    sound = json.dumps(SOUND).encode()
+    assert form.read_count(KEY, sound) is not None
+    assert form.read_counts([sound, sound]) is not None
+    for odd in REFUSED:
+        assert form.read_count(KEY, odd) is None, odd
+        assert form.read_counts([sound, odd]) is None, odd
+    for key in (None, b"", b"weibo:acc-b", b"weibp:acc-a", b"weibo;acc-a", b"weibo:acc-a ", "weibo:acc-a"):
+        assert form.read_count(key, sound) is None
 
-    # Joined by a line break, the keys of both sides are the same bytes.
-    assert (
-        counts.decode_counts([b"weibo:aaa", b"weibo:bbb\nweibo:ccc"], [said("aaa\nweibo:bbb"), said("ccc")])
-        is None
-    )
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_longest_value_is_measured_to_the_byte(form):
+    sound = json.dumps(SOUND).encode()
+    assert form.read_count(KEY, sound.ljust(MOST_BYTES)) is not None
+    assert form.read_count(KEY, sound.ljust(MOST_BYTES + 1)) is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_of_many_each_has_its_own_key_and_instant(form):
+    some = [
+        {
+            **SOUND,
+            "platform": platform,
+            "account_id": f"acc-{number}",
+            "observed_at": f"2024-01-03T00:00:0{number}Z",
+        }
+        for number, platform in enumerate(("weibo", "weib", "weibo", "weibo", ""))
+    ]
+    read = form.read_counts([json.dumps(one).encode() for one in some])
+    assert read.keys == [f"{one['platform']}:{one['account_id']}".encode() for one in some]
+    assert read.at == [instant.parse(one["observed_at"]) for one in some]
+    assert read.platforms == {"weibo", "weib", ""}
+    assert form.read_counts([]) == ([], [], set())
+
+
+def test_the_readers_are_compiled_where_the_tests_must_all_run():
+    assert counts.IS_COMPILED or not os.environ.get("CI"), "build them: make setup, with a C compiler"

@@ -1,0 +1,305 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""`schemas.counts_python`, compiled: a count costs no Python object but those that it is asked for.
+
+What is read here is ASCII without escapes: an object with the five fields in any order, white space where JSON has it,
+an instant with `Z` or an offset. Whatever else a count may look like, and whatever is wrong with one, is left to the
+full path, which says why. A test holds the two against each other.
+
+Memory: behind all that is looked at there is a zero byte, be it of a `bytes` object or of a column. It is in no class
+and in no name, so whoever looks at one byte after the other, and goes on only past those that fit, stops there at the
+latest. In a column the next value comes before that: what goes on into it does not end where its own value ends.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t
+from libc.string cimport memcmp, memcpy, strncmp
+
+from schemas.fields import MOST_BYTES, MOST_FOLLOWERS
+from schemas.inputs import Counts, FollowerCountChanged
+
+cdef Py_ssize_t most_bytes = MOST_BYTES
+cdef int64_t most_followers = MOST_FOLLOWERS
+cdef int64_t second_us = 1_000_000
+
+cdef enum:
+    EVENT_ID = 1
+    PLATFORM = 2
+    ACCOUNT_ID = 4
+    FOLLOWERS = 8
+    OBSERVED_AT = 16
+    ALL = 31
+
+# Classes of bytes
+cdef enum:
+    VISIBLE = 1  # but for the quote and the backslash
+    OF_ID = 2
+    DIGIT = 4
+    SPACE = 8
+
+cdef unsigned char CLASSES[256]
+
+
+cdef void _classify() noexcept:
+    cdef int byte
+    for byte in range(256):
+        CLASSES[byte] = 0
+        if 0x21 <= byte <= 0x7E and byte != c'"' and byte != c"\\":
+            CLASSES[byte] |= VISIBLE
+        if c"a" <= byte <= c"z" or c"0" <= byte <= c"9" or byte == c"_" or byte == c"-":
+            CLASSES[byte] |= OF_ID
+        if c"0" <= byte <= c"9":
+            CLASSES[byte] |= DIGIT
+        if byte == c" " or byte == c"\t" or byte == c"\n" or byte == c"\r":
+            CLASSES[byte] |= SPACE
+
+
+_classify()
+
+
+cdef inline const unsigned char* _past_space(const unsigned char* at) noexcept nogil:
+    while CLASSES[at[0]] & SPACE:
+        at += 1
+    return at
+
+
+cdef inline const unsigned char* _past_space_before(const unsigned char* end, const unsigned char* at) noexcept nogil:
+    while at < end and CLASSES[at[0]] & SPACE:
+        at += 1
+    return at
+
+
+cdef inline const unsigned char* _past_text(const unsigned char* at, unsigned char kind, Text* text) noexcept nogil:
+    """Return where a text of bytes of one class ends, NULL where there is none."""
+    if at[0] != c'"':
+        return NULL
+    at += 1
+    text.start = at
+    while CLASSES[at[0]] & kind:
+        at += 1
+    text.size = at - text.start
+    return at + 1 if at[0] == c'"' else NULL
+
+
+cdef inline const unsigned char* _past_number(const unsigned char* at, int64_t* number) noexcept nogil:
+    cdef const unsigned char* start = at
+    cdef int64_t found = 0
+    while CLASSES[at[0]] & DIGIT and at - start < 17:
+        found = found * 10 + (at[0] - c"0")
+        at += 1
+    number[0] = found
+    if at == start or found > most_followers or (start[0] == c"0" and at - start > 1):
+        return NULL
+    return at  # a further digit is no comma
+
+
+cdef inline int _digits(const unsigned char* at, int count) noexcept nogil:
+    """Return the number of so many digits, -1 where there are others."""
+    cdef int found = 0, place
+    for place in range(count):
+        if not CLASSES[at[place]] & DIGIT:
+            return -1
+        found = found * 10 + (at[place] - c"0")
+    return found
+
+
+cdef inline int64_t _days(int year, int month, int day) noexcept nogil:
+    """Return the days since 1970 of a date of the Gregorian calendar.
+
+    Source:
+        H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil: years that begin in March.
+    """
+    cdef int moved = year - (month <= 2)
+    cdef int era = moved // 400
+    cdef int of_era = moved - era * 400
+    cdef int of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
+    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
+
+
+cdef inline int _days_of_month(int year, int month) noexcept nogil:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
+
+
+cdef const unsigned char* _past_instant(const unsigned char* at, int64_t* instant) noexcept nogil:
+    """Return where an RFC 3339 instant in quotes ends, NULL where there is none or the years are the first or last."""
+    cdef int year, month, day, hour, minute, second, places = 0, offset = 0
+    cdef int64_t micros = 0
+    if at[0] != c'"':
+        return NULL
+    at += 1
+    year = _digits(at, 4)
+    if year < 2 or year > 9998 or at[4] != c"-":
+        return NULL
+    month = _digits(at + 5, 2)
+    if month < 1 or month > 12 or at[7] != c"-":
+        return NULL
+    day = _digits(at + 8, 2)
+    if day < 1 or day > _days_of_month(year, month) or at[10] != c"T":
+        return NULL
+    hour = _digits(at + 11, 2)
+    if hour < 0 or hour > 23 or at[13] != c":":
+        return NULL
+    minute = _digits(at + 14, 2)
+    if minute < 0 or minute > 59 or at[16] != c":":
+        return NULL
+    second = _digits(at + 17, 2)
+    if second < 0 or second > 59:
+        return NULL
+    at += 19
+    if at[0] == c".":
+        at += 1
+        while CLASSES[at[0]] & DIGIT and places < 6:
+            micros = micros * 10 + (at[0] - c"0")
+            at += 1
+            places += 1
+        if places == 0:
+            return NULL
+        for places in range(places, 6):
+            micros *= 10
+    if at[0] == c"Z":
+        at += 1
+    elif at[0] == c"+" or at[0] == c"-":
+        places = _digits(at + 1, 2)
+        if places < 0 or places > 23 or at[3] != c":":
+            return NULL
+        offset = _digits(at + 4, 2)
+        if offset < 0 or offset > 59:
+            return NULL
+        offset += 60 * places
+        if at[0] == c"-":
+            offset = -offset
+        at += 6
+    else:
+        return NULL
+    instant[0] = (_days(year, month, day) * 86400 + (hour * 60 + minute - offset) * 60 + second) * second_us + micros
+    return at + 1 if at[0] == c'"' else NULL
+
+
+cdef inline int _field(const unsigned char* at, Py_ssize_t* size) noexcept nogil:
+    """Return which field has the name that begins here, and the size of that; 0 for none."""
+    cdef int field
+    cdef const char* name
+    cdef unsigned char letter = at[1] if at[0] == c'"' else 0
+    if letter == c"e":
+        field, name, size[0] = EVENT_ID, b'"event_id"', 10
+    elif letter == c"p":
+        field, name, size[0] = PLATFORM, b'"platform"', 10
+    elif letter == c"a":
+        field, name, size[0] = ACCOUNT_ID, b'"account_id"', 12
+    elif letter == c"f":
+        field, name, size[0] = FOLLOWERS, b'"followers"', 11
+    elif letter == c"o":
+        field, name, size[0] = OBSERVED_AT, b'"observed_at"', 13
+    else:
+        return 0
+    return field if strncmp(<const char*>at, name, size[0]) == 0 else 0
+
+
+cdef bint is_plain(const unsigned char* at, Py_ssize_t size, Count* count) noexcept nogil:
+    """Return whether a value is a count, sound and plain; then `count` says what it says, while the bytes are there."""
+    cdef const unsigned char* end = at + size
+    cdef int seen = 0, field
+    if not 0 <= size <= most_bytes:
+        return False
+    at = _past_space_before(end, at)  # or each of many blank values in a column would be looked at to the end of all
+    if at == end or at[0] != c"{":
+        return False
+    at += 1
+    while True:
+        at = _past_space(at)
+        field = _field(at, &size)
+        if not field or seen & field:
+            return False
+        seen |= field
+        at += size
+        at = _past_space(at)
+        if at[0] != c":":
+            return False
+        at = _past_space(at + 1)
+        if field == EVENT_ID:
+            at = _past_text(at, VISIBLE, &count.event_id)
+        elif field == PLATFORM:
+            at = _past_text(at, OF_ID, &count.platform)
+        elif field == ACCOUNT_ID:
+            at = _past_text(at, OF_ID, &count.account_id)
+        elif field == FOLLOWERS:
+            at = _past_number(at, &count.followers)
+        else:
+            at = _past_instant(at, &count.at)
+        if at == NULL:
+            return False
+        at = _past_space(at)
+        if at[0] == c",":
+            at += 1
+        elif at[0] == c"}":
+            break
+        else:
+            return False
+    if seen != ALL or _past_space_before(end, at + 1) != end:
+        return False
+    if not (1 <= count.event_id.size <= 128 and 3 <= count.account_id.size <= 64):
+        return False
+    return count.account_id.start[0] != c"_" and count.account_id.start[0] != c"-"
+
+
+cdef bytes _key_of(Count* count):
+    cdef Py_ssize_t size = count.platform.size
+    cdef bytes key = PyBytes_FromStringAndSize(NULL, size + 1 + count.account_id.size)
+    cdef char* text = PyBytes_AS_STRING(key)
+    memcpy(text, count.platform.start, size)
+    text[size] = c":"
+    memcpy(text + size + 1, count.account_id.start, count.account_id.size)
+    return key
+
+
+cdef bint has_key(Count* count, const unsigned char* key, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t half = count.platform.size
+    return (
+        size == half + 1 + count.account_id.size
+        and memcmp(key, count.platform.start, half) == 0
+        and key[half] == c":"
+        and memcmp(key + half + 1, count.account_id.start, count.account_id.size) == 0
+    )
+
+
+cdef bint is_text(Text one, Text other) noexcept nogil:
+    return one.size == other.size and memcmp(one.start, other.start, one.size) == 0
+
+
+cdef str text_of(Text text):
+    return text.start[: text.size].decode("ascii")
+
+
+cdef bint _says(object value, Count* count):
+    if not PyBytes_CheckExact(value):
+        return False
+    return is_plain(<const unsigned char*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), count)
+
+
+def read_count(key, value):
+    cdef Count count
+    if not PyBytes_CheckExact(key) or not _says(value, &count):
+        return None
+    if not has_key(&count, <const unsigned char*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)):
+        return None
+    return FollowerCountChanged(
+        text_of(count.event_id), text_of(count.platform), text_of(count.account_id), count.followers, count.at
+    )
+
+
+def read_counts(list values):
+    cdef Count count
+    cdef Text platform
+    cdef list keys = [], instants = []
+    cdef set platforms = set()
+    platform.start, platform.size = b"", -1
+    for value in values:
+        if not _says(value, &count):
+            return None
+        if not is_text(count.platform, platform):
+            platform = count.platform
+            platforms.add(text_of(platform))
+        keys.append(_key_of(&count))
+        instants.append(count.at)
+    return Counts(keys, instants, platforms)

@@ -1,0 +1,3 @@
+from schemas.columns import Column
+
+def read_records(batch: bytes, start: int, end: int, count: int, keys: Column, values: Column) -> bool: ...

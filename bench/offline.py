@@ -21,6 +21,7 @@ from typing import NamedTuple
 from bench.rig import ROOT, load
 from bench.wake import count
 from schemas import topics
+from schemas.columns import Column
 from schemas.instant import DAY, text
 from schemas.records import Raw, Records
 from schemas.wire import canonical
@@ -110,7 +111,7 @@ def write_quiet_journal(file: Path, entries: int) -> None:
         taken = 0
         for number in range(entries * RUNS // 2):
             keys, values = zip(*(count(taken + place, AT - 40 * DAY) for place in range(RUN)), strict=True)
-            counts = Records.plain(taken, list(keys), list(values))
+            counts = Records.plain(taken, Column(keys), Column(values))
             taken += RUN
             for topic, records, end in (
                 (topics.CLOCK, Records.of([tick(number)]), number + 1),

@@ -17,6 +17,7 @@ from typing import Any
 from bench.rig import LOOK_S, Rig, broker, load
 from schemas import topics
 from schemas.account import apply_rows
+from schemas.columns import Column
 from schemas.instant import DAY, text
 from schemas.journal import MAX_ENTRY_BYTES, encode_content
 from schemas.partitioner import partition_of
@@ -105,7 +106,9 @@ def in_process(counts: int) -> Stages:
     sent = [count(number, at) for number in range(counts)]
     for start in range(0, counts, RUN):
         keys, values = zip(*sent[start : start + RUN], strict=True)
-        taking = fold.take(topics.COUNTS, Records.plain(start, list(keys), list(values)), start + len(keys))
+        taking = fold.take(
+            topics.COUNTS, Records.plain(start, Column(keys), Column(values)), start + len(keys)
+        )
         while (work := stages.timed("fold", next, taking, None)) is not None:
             settle(work)
         settle(stages.timed("fold", fold.cut))

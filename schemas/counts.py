@@ -7,12 +7,12 @@ Compiled where there was a C compiler when this program was built; elsewhere the
 """
 
 try:
-    from schemas.counts_compiled import read_count, read_counts
+    from schemas.counts_compiled import read_count
 
     IS_COMPILED = True
 except ImportError:
-    from schemas.counts_python import read_count, read_counts
+    from schemas.counts_python import read_count
 
     IS_COMPILED = False
 
-__all__ = ["IS_COMPILED", "read_count", "read_counts"]
+__all__ = ["IS_COMPILED", "read_count"]

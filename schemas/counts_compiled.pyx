@@ -10,12 +10,12 @@ and in no name, so whoever looks at one byte after the other, and goes on only p
 latest. In a column the next value comes before that: what goes on into it does not end where its own value ends.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy, strncmp
 
 from schemas.fields import MOST_BYTES, MOST_FOLLOWERS
-from schemas.inputs import Counts, FollowerCountChanged
+from schemas.inputs import FollowerCountChanged
 
 cdef Py_ssize_t most_bytes = MOST_BYTES
 cdef int64_t most_followers = MOST_FOLLOWERS
@@ -35,6 +35,7 @@ cdef enum:
     OF_ID = 2
     DIGIT = 4
     SPACE = 8
+    ALPHANUMERIC = 16
 
 cdef unsigned char CLASSES[256]
 
@@ -45,7 +46,9 @@ cdef void _classify() noexcept:
         CLASSES[byte] = 0
         if 0x21 <= byte <= 0x7E and byte != c'"' and byte != c"\\":
             CLASSES[byte] |= VISIBLE
-        if c"a" <= byte <= c"z" or c"0" <= byte <= c"9" or byte == c"_" or byte == c"-":
+        if c"a" <= byte <= c"z" or c"0" <= byte <= c"9":
+            CLASSES[byte] |= OF_ID | ALPHANUMERIC
+        if byte == c"_" or byte == c"-":
             CLASSES[byte] |= OF_ID
         if c"0" <= byte <= c"9":
             CLASSES[byte] |= DIGIT
@@ -56,13 +59,13 @@ cdef void _classify() noexcept:
 _classify()
 
 
-cdef inline const unsigned char* _past_space(const unsigned char* at) noexcept nogil:
+cdef const unsigned char* past_space(const unsigned char* at) noexcept nogil:
     while CLASSES[at[0]] & SPACE:
         at += 1
     return at
 
 
-cdef inline const unsigned char* _past_space_before(const unsigned char* end, const unsigned char* at) noexcept nogil:
+cdef const unsigned char* past_space_before(const unsigned char* end, const unsigned char* at) noexcept nogil:
     while at < end and CLASSES[at[0]] & SPACE:
         at += 1
     return at
@@ -196,27 +199,23 @@ cdef inline int _field(const unsigned char* at, Py_ssize_t* size) noexcept nogil
     return field if strncmp(<const char*>at, name, size[0]) == 0 else 0
 
 
-cdef bint is_plain(const unsigned char* at, Py_ssize_t size, Count* count) noexcept nogil:
-    """Return whether a value is a count, sound and plain; then `count` says what it says, while the bytes are there."""
-    cdef const unsigned char* end = at + size
+cdef const unsigned char* past_count(const unsigned char* at, Count* count) noexcept nogil:
+    """Return where a count ends that begins here, NULL where it is not sound and plain; `count` says what it says."""
+    cdef Py_ssize_t size
     cdef int seen = 0, field
-    if not 0 <= size <= most_bytes:
-        return False
-    at = _past_space_before(end, at)  # or each of many blank values in a column would be looked at to the end of all
-    if at == end or at[0] != c"{":
-        return False
+    if at[0] != c"{":
+        return NULL
     at += 1
     while True:
-        at = _past_space(at)
+        at = past_space(at)
         field = _field(at, &size)
         if not field or seen & field:
-            return False
+            return NULL
         seen |= field
-        at += size
-        at = _past_space(at)
+        at = past_space(at + size)
         if at[0] != c":":
-            return False
-        at = _past_space(at + 1)
+            return NULL
+        at = past_space(at + 1)
         if field == EVENT_ID:
             at = _past_text(at, VISIBLE, &count.event_id)
         elif field == PLATFORM:
@@ -228,29 +227,39 @@ cdef bint is_plain(const unsigned char* at, Py_ssize_t size, Count* count) noexc
         else:
             at = _past_instant(at, &count.at)
         if at == NULL:
-            return False
-        at = _past_space(at)
-        if at[0] == c",":
-            at += 1
-        elif at[0] == c"}":
+            return NULL
+        at = past_space(at)
+        if at[0] == c"}":
             break
-        else:
-            return False
-    if seen != ALL or _past_space_before(end, at + 1) != end:
-        return False
-    if not (1 <= count.event_id.size <= 128 and 3 <= count.account_id.size <= 64):
-        return False
-    return count.account_id.start[0] != c"_" and count.account_id.start[0] != c"-"
+        if at[0] != c",":
+            return NULL
+        at += 1
+    if seen != ALL or not 1 <= count.event_id.size <= 128 or not 3 <= count.account_id.size <= 64:
+        return NULL
+    if count.platform.size > MOST_PLATFORM or not CLASSES[count.account_id.start[0]] & ALPHANUMERIC:
+        return NULL
+    return at + 1
 
 
-cdef bytes _key_of(Count* count):
-    cdef Py_ssize_t size = count.platform.size
-    cdef bytes key = PyBytes_FromStringAndSize(NULL, size + 1 + count.account_id.size)
-    cdef char* text = PyBytes_AS_STRING(key)
-    memcpy(text, count.platform.start, size)
-    text[size] = c":"
-    memcpy(text + size + 1, count.account_id.start, count.account_id.size)
-    return key
+cdef bint is_plain(const unsigned char* at, Py_ssize_t size, Count* count) noexcept nogil:
+    """Return whether a value is a count, sound and plain; then `count` says what it says, while the bytes are there."""
+    cdef const unsigned char* end = at + size
+    if not 0 <= size <= most_bytes:
+        return False
+    at = past_space_before(end, at)  # or each of many blank values in a column would be looked at to the end of all
+    if at == end:
+        return False
+    at = past_count(at, count)
+    return at != NULL and past_space_before(end, at) == end
+
+
+cdef Py_ssize_t write_key(Count* count, unsigned char* key) noexcept nogil:
+    """Write `platform:account_id`, at most MOST_KEY bytes, and return its size."""
+    cdef Py_ssize_t half = count.platform.size
+    memcpy(key, count.platform.start, half)
+    key[half] = c":"
+    memcpy(key + half + 1, count.account_id.start, count.account_id.size)
+    return half + 1 + count.account_id.size
 
 
 cdef bint has_key(Count* count, const unsigned char* key, Py_ssize_t size) noexcept nogil:
@@ -286,20 +295,3 @@ def read_count(key, value):
     return FollowerCountChanged(
         text_of(count.event_id), text_of(count.platform), text_of(count.account_id), count.followers, count.at
     )
-
-
-def read_counts(list values):
-    cdef Count count
-    cdef Text platform
-    cdef list keys = [], instants = []
-    cdef set platforms = set()
-    platform.start, platform.size = b"", -1
-    for value in values:
-        if not _says(value, &count):
-            return None
-        if not is_text(count.platform, platform):
-            platform = count.platform
-            platforms.add(text_of(platform))
-        keys.append(_key_of(&count))
-        instants.append(count.at)
-    return Counts(keys, instants, platforms)

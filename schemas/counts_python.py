@@ -1,7 +1,6 @@
 """Counts, read one after the other: what `schemas.counts_compiled` does where that was not built."""
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import msgspec
 
 from schemas import instant
 from schemas.fields import MOST_BYTES, MOST_FOLLOWERS
-from schemas.inputs import Counts, FollowerCountChanged
+from schemas.inputs import FollowerCountChanged
 
 
 class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -29,7 +28,13 @@ _parse = msgspec.json.Decoder(_Said).decode
 _instant = lru_cache(16_384)(instant.parse)
 
 
-def _read(value: bytes | None) -> FollowerCountChanged | None:
+def read_count(key: bytes | None, value: bytes | None) -> FollowerCountChanged | None:
+    """Return the count that a record of `follower-counts` says, None where it is not sound and plain.
+
+    Args:
+        key: The Kafka key; it must be `platform:account_id` of the value.
+        value: The Kafka value.
+    """
     if value is None or len(value) > MOST_BYTES or b"\\" in value or value.count(b'"') != _QUOTES:
         return None
     try:
@@ -38,30 +43,5 @@ def _read(value: bytes | None) -> FollowerCountChanged | None:
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     count = FollowerCountChanged(said.event_id, said.platform, said.account_id, said.followers, at)
-    return count if _KEY.fullmatch(count.key) and _VISIBLE.fullmatch(said.event_id) else None
-
-
-def read_count(key: bytes | None, value: bytes | None) -> FollowerCountChanged | None:
-    """Return the count that a record of `follower-counts` says, None where it is not sound and plain.
-
-    Args:
-        key: The Kafka key; it must be `platform:account_id` of the value.
-        value: The Kafka value.
-    """
-    count = _read(value)
-    return count if count is not None and count.key.encode() == key else None
-
-
-def read_counts(values: Sequence[bytes]) -> Counts | None:
-    """Return what the values of many records say, None where any is not sound and plain."""
-    counts = []
-    for value in values:
-        count = _read(value)
-        if count is None:
-            return None
-        counts.append(count)
-    return Counts(
-        [count.key.encode() for count in counts],
-        [count.at for count in counts],
-        {count.platform for count in counts},
-    )
+    is_plain = _KEY.fullmatch(count.key) and _VISIBLE.fullmatch(said.event_id)
+    return count if is_plain and count.key.encode() == key else None

@@ -5,7 +5,7 @@ All say `at` (the record's own instant) and `key`; instants are whole microsecon
 shares whole ten-thousandths. A field that is None was left out: a null on the wire is refused.
 """
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,17 +63,6 @@ class FollowerCountChanged(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
             "observed_at": instant.text(self.observed_at),
             "platform": self.platform,
         }
-
-
-class Counts(NamedTuple):
-    """What is asked of many counts at once. Their platforms may be unknown."""
-
-    keys: list[bytes]
-    """`platform:account_id` of each."""
-    at: list[int]
-    """The instant of each, in µs."""
-    platforms: set[str]
-    """All that are named."""
 
 
 class Record(BaseModel):

@@ -71,10 +71,9 @@ class Records(Sequence[Raw]):
         return cls(offsets, keys, values, times if with_time else None)
 
     @classmethod
-    def plain(cls, start: int, keys: Iterable[bytes], values: Iterable[bytes]) -> "Records":
+    def plain(cls, start: int, keys: Column, values: Column) -> "Records":
         """Return records whose offsets are dense from a first one on, with no times."""
-        column = Column(values)
-        return cls(array("q", range(start, start + len(column))), Column(keys), column)
+        return cls(array("q", range(start, start + len(values))), keys, values)
 
     def extend(self, others: "Records") -> None:
         """Put records behind these."""

@@ -23,10 +23,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "streams.policies": ("schemas",),
     "streams.journaling": ("schemas", "streams.core", "streams.ledger"),
     "streams.replay.line": ("schemas",),
-    "streams.replay.files": ("schemas", "streams.replay.line"),
-    "streams.replay.dealing": ("schemas", "streams.replay.files"),
-    "streams.replay.run": (*OFFLINE, "streams.replay.files", "streams.replay.dealing"),
-    "streams.replay.crew": (*OFFLINE, "streams.replay.files", "streams.replay.dealing", "streams.replay.run"),
+    "streams.replay.shares": ("schemas",),
+    "streams.replay.dealing": ("schemas", "streams.replay.shares"),
+    "streams.replay.files": (
+        "schemas",
+        *(f"streams.replay.{name}" for name in ("line", "shares", "dealing")),
+    ),
+    "streams.replay.run": (*OFFLINE, "streams.replay.files", "streams.replay.shares"),
+    "streams.replay.crew": (*OFFLINE, "streams.replay.files", "streams.replay.run"),
     "streams.verify": (*OFFLINE, "streams.replay.files"),
     "streams.verify_inputs": (*OFFLINE, "streams.replay.files", "streams.replay.run", "streams.verify"),
     "streams.explain": ("schemas", "streams.core", "streams.ledger"),
@@ -136,7 +140,7 @@ def imports_outward(module: Module) -> Found:
         ours = is_in(name, "schemas") or is_in(name, "streams")
         if name == "(a relative import)":
             yield line, name
-        elif not ours or is_in(name, room):
+        elif not ours or is_in(name.removesuffix("_compiled"), room):
             continue
         elif is_in(name, "streams.cli") or (
             allowed is not None and not any(is_in(name, at) for at in allowed)

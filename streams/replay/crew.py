@@ -1,14 +1,8 @@
 """A replay on several cores: each process decides some of the partitions, and one writes what all of them say.
 
-Theory of operation. Every process reads every byte, as that costs little; what costs is to read the counts
-in it. So the chunks of the files go round: of each one process reads all counts, strictly, and tells the
-others which of them are whose and how far the common T moves. Then each of them takes its own ones out of its own
-copy of the chunk. A line that is no plain count is read by all, because most of those concern all.
-What is decided goes to the process that was called, which puts it into the order in which one process
-alone would have written it: by the step, and in a step by the partition.
-
-Nobody waits in a circle. Routes are exchanged in turn, when everybody has prepared his own, and whoever waits
-for another's has told the writer before how far he is.
+Theory of operation. Every process reads all lines, as that costs little: it takes the counts of its own partitions, and
+the instants of all, which move the common T. What it decides goes to the process that was called, which puts it
+into the order in which one process alone would have written it: by the step, and in a step by the partition.
 """
 
 import os
@@ -17,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from heapq import merge
-from itertools import islice
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from operator import itemgetter
@@ -29,8 +22,7 @@ from schemas.errors import OperatorError, StreamsError
 from schemas.instant import FOREVER
 from schemas.policy import PolicyBook, book_from_tables
 from streams.core.decider import Time
-from streams.replay.dealing import dealt_chunk, routed, routes_of
-from streams.replay.files import Opened, Others, Written, rare_topics, read_blocks, read_chunks
+from streams.replay.files import Opened, rare_topics, read_blocks
 from streams.replay.run import Outputs, Replay, check_first
 from streams.replay.run import replay as replay_alone
 
@@ -117,24 +109,16 @@ def _write(job: Job, outputs: Outputs, opened: Opened) -> None:
     """Start the processes, and write what they say in the order of the steps."""
     context = get_context("spawn")  # not a fork: a thread that draws may be running
     numbers = range(job.processes)
-    routes = {
-        (one, other): context.Pipe(duplex=False) for one in numbers for other in numbers if one != other
-    }
     results = [context.Pipe(duplex=False) for _ in numbers]
     processes = []
     try:
         with _uninterrupted():
             for number in numbers:
-                hears = {one: ends[0] for (one, other), ends in routes.items() if other == number}
-                tells = [ends[1] for (one, _), ends in routes.items() if one == number]
-                arguments = (job, number, results[number][1], hears, tells)
+                arguments = (job, number, results[number][1])
                 process = context.Process(target=work, args=arguments, daemon=True)
                 process.start()
                 processes.append(process)
-        for ends in routes.values():  # so that whoever waits for one that is gone hears of it
-            for end in ends:
-                end.close()
-        for _, end in results:
+        for _, end in results:  # so that we hear of one that is gone
             end.close()
         _merge([end for end, _ in results], outputs, opened)
     finally:
@@ -213,48 +197,38 @@ class _Sent(Outputs):
         self._bytes = 0
 
 
-def work(
-    job: Job, number: int, results: Connection, hears: dict[int, Connection], tells: list[Connection]
-) -> None:
+def work(job: Job, number: int, results: Connection) -> None:
     """Decide some of the partitions, in a process of its own.
 
     Args:
         job: What is replayed.
         number: Of this process.
         results: To the one who writes.
-        hears: Of each other process what it says of its chunks.
-        tells: To the others.
     """
     sent = _Sent(results)
     try:
-        _decide(job, number, sent, hears, tells)
+        _decide(job, number, sent)
         sent.tell(ENDED)
-    except (EOFError, BrokenPipeError):
-        return  # another one is gone, and says why
+    except BrokenPipeError:
+        return  # the one who writes is gone
     except Exception as error:  # noqa: BLE001 - said by the one who writes
         if not isinstance(error, StreamsError):
             error.add_note(f"in process {number} of the replay")
         sent.tell(FAILED, error)
 
 
-def _decide(
-    job: Job, number: int, sent: _Sent, hears: dict[int, Connection], tells: list[Connection]
-) -> None:
+def _decide(job: Job, number: int, sent: _Sent) -> None:
     own = range(number, job.partitions, job.processes)
     book = book_from_tables(job.tables) if job.tables is not None else None
     replay = Replay(job.time, job.partitions, book, sent, own)
     positions: list[Callable[[], int]] = []
-    chunks = read_chunks(job.files, positions.append)
-    while together := list(islice(chunks, job.processes)):
-        mine = dealt_chunk(together[number], job.partitions) if number < len(together) else []
-        for turn, said in enumerate(_exchanged(number, len(together), routes_of(mine), hears, tells)):
-            for piece in mine if turn == number else routed(together[turn], said, own):
-                if isinstance(piece, Others | Written):
-                    for line in piece.lines():
-                        replay.take(line)
-                else:
-                    replay.take_dealt(*piece)
-        sent.tell(READ, (len(positions), _asked(positions[-1], job.files[len(positions) - 1])))
+    told = None
+    for block in read_blocks(job.files, positions.append, job.partitions, own):
+        replay.take_any(block)
+        read = len(positions), _asked(positions[-1], job.files[len(positions) - 1])
+        if read != told:
+            sent.tell(READ, read)
+            told = read
     replay.finish(job.until)
 
 
@@ -263,18 +237,3 @@ def _asked(position: Callable[[], int], file: Path) -> int:
         return position()
     except ValueError:  # it was read to its end, and is closed
         return file.stat().st_size
-
-
-def _exchanged(
-    number: int, chunks: int, mine: bytes, hears: dict[int, Connection], tells: list[Connection]
-) -> list[bytes]:
-    """Return what is said of each of so many chunks; one of them is ours to say."""
-    said = []
-    for turn in range(chunks):
-        if turn != number:
-            said.append(hears[turn].recv_bytes())
-            continue
-        for other in tells:
-            other.send_bytes(mine)
-        said.append(mine)
-    return said

@@ -22,8 +22,8 @@ from schemas.wire import canonical, decode
 from streams.core.decider import BEFORE_TIME, Time
 from streams.core.fold import Fold, Work
 from streams.journaling import Chain, draft_of
-from streams.replay.dealing import Dealt, Share, deal
-from streams.replay.files import Line, Opened, Plain, Written, rare_topics, read_blocks
+from streams.replay.files import Block, Line, Opened, rare_topics, read_blocks
+from streams.replay.shares import Share
 
 WRITER = "replay"
 RUN_RECORDS = 4096
@@ -108,7 +108,7 @@ class Partition:
         """Return the offset of the next line of a topic that names none."""
         return self._next[topic]
 
-    def take(self, topic: str, records: Records, steps: Sequence[int] = ()) -> None:
+    def take(self, topic: str, records: Records, places: Sequence[int] = (), first: int = 0) -> None:
         """Gather records; runs are taken when the topic changes, or when they are long enough.
 
         Where a run ends stands in the journal, so it must not depend on how many come at once.
@@ -116,10 +116,11 @@ class Partition:
         Args:
             topic: Their topic.
             records: The records.
-            steps: Of each the step, where they are many: that of whatever is written because it came.
+            places: Of each how many steps after the first it came, where they are many.
+            first: The step of the first: that of whatever is written because it came.
         """
-        if steps:
-            self._outputs.step = steps[0]
+        if places:
+            self._outputs.step = first + places[0]
         if topic != self._topic:
             self.flush()
         self._topic = topic
@@ -128,9 +129,9 @@ class Partition:
             room = RUN_RECORDS - self._gathered
             self._gather(records[:room])
             records = records[room:]
-            if steps:
-                steps = steps[room:]
-                self._outputs.step = steps[0]
+            if places:
+                places = places[room:]
+                self._outputs.step = first + places[0]
             self.flush()
         self._gather(records)
 
@@ -145,34 +146,34 @@ class Partition:
             passed = self.fold.pass_quiet(records) if self._topic == topics.COUNTS else 0
             self._run = records[passed:]
 
-    def take_share(self, share: Share, steps: Sequence[int] = ()) -> None:
-        """Gather counts that name no offsets."""
+    def take_share(self, share: Share, first: int) -> None:
+        """Gather counts that name no offsets; `first` is the step of the first of all partitions."""
         start = self._next[topics.COUNTS]
-        self.take(topics.COUNTS, Records.plain(start, share.keys, share.values), steps)
+        self.take(topics.COUNTS, Records.plain(start, share.keys, share.values), share.places, first)
 
-    def take_among(self, share: Share, steps: Sequence[int], T: int) -> None:
+    def take_among(self, share: Share, first: int, T: int) -> None:
         """Gather counts while those of other partitions move a T that all have in common.
 
         Args:
             share: This partition's.
-            steps: Of each the step.
+            first: The step of the first of all.
             T: The common time before the first of all.
         """
         done, reached = 0, self.T
         if share.latest_before is not None or share.at[0] < T:
-            befores = share.latest_before or [T] * len(share.keys)
+            befores = share.latest_before or [T] * len(share.at)
             for place, (at, before) in enumerate(zip(share.at, befores, strict=True)):
                 latest = max(T, before)
                 if at >= latest or reached >= latest:
                     continue
                 if place > done:  # it is decided at the T to which others have come
-                    self.take_share(share.part(done, place), steps[done:place])
+                    self.take_share(share.part(done, place), first)
                 done = place
                 if latest > self.T:
-                    self._outputs.step = steps[place]
+                    self._outputs.step = first + share.places[place]
                     self.advance(latest)
                 reached = latest
-        self.take_share(share.part(done, len(share.keys)) if done else share, steps[done:])
+        self.take_share(share.part(done, len(share.at)) if done else share, first)
 
     def flush(self) -> None:
         """Decide what was gathered."""
@@ -239,6 +240,17 @@ class Replay:
         if book is not None:
             self._publish(canonical({"book": book.tables, "hash": book.hash}))
 
+    def take_any(self, block: Line | Block) -> None:
+        """Take a line, or many counts at once.
+
+        Raises:
+            OperatorError: as `take`.
+        """
+        if isinstance(block, Block):
+            self.take_block(block)
+        else:
+            self.take(block)
+
     def take(self, line: Line) -> None:
         """Take one line.
 
@@ -260,48 +272,39 @@ class Replay:
             for partition in chosen:
                 partition.take(line.topic, self._record(line, partition))
 
-    def take_plain(self, block: Plain) -> None:
+    def take_block(self, block: Block) -> None:
         """Take many counts at once.
 
-        Raises:
-            OperatorError: as `take`.
-        """
-        self.take_dealt(deal(block, self.count), block.written)
-
-    def take_dealt(self, dealt: Dealt, written: Written) -> None:
-        """Take counts that are dealt to partitions already.
-
         Args:
-            dealt: The counts, at least those of our own partitions.
-            written: Their lines, all of them.
+            block: Dealt to as many partitions as there are; the shares of our own are enough.
 
         Raises:
             OperatorError: as `take`.
         """
+        dealt = block.dealt
         if self._shares_time and not all(platform in self._platforms for platform in dealt.platforms):
-            for line in written.lines():  # of an unknown platform: it has no instant that moves T
+            for line in block.lines():  # of an unknown platform: it has no instant that moves T
                 self.take(line)
             return
-        self.records += len(written.values)
+        self.records += dealt.lines
         first = self._outputs.step + 1
         if self.count == 1:
-            self.partitions[0].take_share(dealt.shares[0])
+            self.partitions[0].take_share(dealt.shares[0], first)
         else:
             self._outputs.hold()
             for partition in self.partitions:
                 self._take_share(partition, dealt.shares.get(partition.fold.partition), first)
             self._outputs.release()
-        self._outputs.step = first + len(written.values) - 1
+        self._outputs.step = first + dealt.lines - 1
         self.T = max(self.T, dealt.latest)
 
     def _take_share(self, partition: Partition, share: Share | None, first: int) -> None:
         if share is None:
             return
-        steps = [first + place for place in share.places]
         if self._shares_time:
-            partition.take_among(share, steps, self.T)
+            partition.take_among(share, first, self.T)
         else:
-            partition.take_share(share, steps)
+            partition.take_share(share, first)
 
     def finish(self, until: int | None) -> None:
         """Bring all partitions to the common T, and to `until`; then journal what is left."""
@@ -403,22 +406,19 @@ def replay(
     outputs = Outputs(out)
     try:
         run = Replay(time, partitions, book, outputs)
-        for block in read_blocks(files, opened):
+        for block in read_blocks(files, opened, partitions, range(partitions)):
             if run.records == 0 and time == "clock":
                 check_first(block)
-            if isinstance(block, Plain):
-                run.take_plain(block)
-            else:
-                run.take(block)
+            run.take_any(block)
         run.finish(until)
     finally:
         outputs.close()
     return outputs.counts
 
 
-def check_first(block: Line | Plain) -> None:
+def check_first(block: Line | Block) -> None:
     """Refuse a first line that is no clock line, where there are any."""
-    if isinstance(block, Plain):
+    if isinstance(block, Block):
         block = next(block.lines())
     if block.topic != topics.CLOCK:
         raise OperatorError(

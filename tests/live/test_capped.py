@@ -17,6 +17,7 @@ from harness import Cluster, eventually, nameplate
 from test_poison import NOW
 
 from schemas import topics
+from schemas.columns import Column
 from schemas.instant import text
 from schemas.records import Records
 from streams.live import capped
@@ -177,7 +178,7 @@ def test_a_header_s_name_that_is_no_text_takes_no_record_away(number):
 
 def test_bytes_that_wait_hold_a_topic_back_as_records_do():
     def of(values):
-        return Records.plain(0, values, values)
+        return Records.plain(0, Column(values), Column(values))
 
     waiting = Waiting()
     waiting.add("a", of([b"x"] * HOLD_RECORDS))

@@ -4,7 +4,7 @@ from aiokafka.partitioner import murmur2 as oracle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.partitioner import murmur2, partition_of, places_of
+from schemas.partitioner import murmur2, partition_of
 
 
 @given(st.binary(max_size=200))
@@ -32,12 +32,3 @@ def test_a_key_goes_where_the_client_library_sends_it(key, partitions):
 )
 def test_the_vectors_of_apache_kafka_hold(key, value):
     assert murmur2(key) == value & 0xFFFFFFFF
-
-
-@given(st.lists(st.binary(max_size=80)), st.integers(1, 100))
-def test_many_keys_go_where_each_goes(keys, partitions):
-    wanted = [
-        [place for place, key in enumerate(keys) if partition_of(key, partitions) == number]
-        for number in range(partitions)
-    ]
-    assert places_of(keys, partitions) == wanted

@@ -140,9 +140,6 @@ def test_nobody_can_tell_the_fast_path_from_the_full_one(form, count, order, edi
         fast = form.read_count(key, raw)
         if fast is not None and fast.platform in PLATFORMS:
             assert fast == full
-        many = form.read_counts([raw, raw])
-        if many is not None and many.platforms <= PLATFORMS and many.keys[0] == key:
-            assert (many.at, many.platforms) == ([full.at] * 2, {full.platform})
 
 
 @settings(max_examples=300, deadline=None)
@@ -213,7 +210,6 @@ def test_plain_counts_are_read_however_they_are_laid_out(form, change):
             assert form.read_count(key, raw) == FollowerCountChanged(
                 count["event_id"], "weibo", count["account_id"], count["followers"], at
             )
-            assert form.read_counts([raw]) == ([key], [at], {"weibo"})
 
 
 def put(old, new):
@@ -266,10 +262,8 @@ REFUSED = [
 def test_what_is_not_sound_and_plain_is_refused(form):
     sound = json.dumps(SOUND).encode()
     assert form.read_count(KEY, sound) is not None
-    assert form.read_counts([sound, sound]) is not None
     for odd in REFUSED:
         assert form.read_count(KEY, odd) is None, odd
-        assert form.read_counts([sound, odd]) is None, odd
     for key in (None, b"", b"weibo:acc-b", b"weibp:acc-a", b"weibo;acc-a", b"weibo:acc-a ", "weibo:acc-a"):
         assert form.read_count(key, sound) is None
 
@@ -279,24 +273,6 @@ def test_the_longest_value_is_measured_to_the_byte(form):
     sound = json.dumps(SOUND).encode()
     assert form.read_count(KEY, sound.ljust(MOST_BYTES)) is not None
     assert form.read_count(KEY, sound.ljust(MOST_BYTES + 1)) is None
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_of_many_each_has_its_own_key_and_instant(form):
-    some = [
-        {
-            **SOUND,
-            "platform": platform,
-            "account_id": f"acc-{number}",
-            "observed_at": f"2024-01-03T00:00:0{number}Z",
-        }
-        for number, platform in enumerate(("weibo", "weib", "weibo", "weibo", ""))
-    ]
-    read = form.read_counts([json.dumps(one).encode() for one in some])
-    assert read.keys == [f"{one['platform']}:{one['account_id']}".encode() for one in some]
-    assert read.at == [instant.parse(one["observed_at"]) for one in some]
-    assert read.platforms == {"weibo", "weib", ""}
-    assert form.read_counts([]) == ([], [], set())
 
 
 def test_the_readers_are_compiled_where_the_tests_must_all_run():

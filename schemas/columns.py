@@ -4,8 +4,8 @@ Compiled where there was a C compiler when this program was built; the tests hol
 """
 
 try:
-    from schemas.columns_compiled import Column
+    from schemas.columns_compiled import Column, numbers
 except ImportError:
-    from schemas.columns_python import Column  # type: ignore[assignment]
+    from schemas.columns_python import Column, numbers  # type: ignore[assignment]
 
-__all__ = ["Column"]
+__all__ = ["Column", "numbers"]

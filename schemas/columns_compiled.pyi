@@ -1,3 +1,4 @@
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import overload
 
@@ -16,3 +17,5 @@ class Column(Sequence[bytes | None]):
     def feed(self, take: Callable[[bytes | memoryview], object]) -> None: ...
     @property
     def lengths(self) -> bytes: ...
+
+def numbers(start: int, end: int) -> array[int]: ...

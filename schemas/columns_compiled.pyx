@@ -5,10 +5,11 @@ import sys
 from array import array
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython cimport array as arrays
 from cpython.buffer cimport PyBUF_READ
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 cdef bint is_big_endian = sys.byteorder == "big"
@@ -152,3 +153,12 @@ cdef class Column:
         turned = array("i", packed)
         turned.byteswap()
         return turned.tobytes()
+
+
+def numbers(int64_t start, int64_t end):
+    cdef arrays.array found = array("q")
+    cdef int64_t place
+    arrays.resize(found, max(0, end - start))
+    for place in range(max(0, end - start)):
+        found.data.as_longlongs[place] = start + place
+    return found

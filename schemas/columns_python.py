@@ -1,6 +1,7 @@
 """Columns of bytes as lists: what `schemas.columns_compiled` does where that was not built."""
 
 import struct
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import overload
 
@@ -57,3 +58,8 @@ class Column(Sequence[bytes | None]):
         """The length of each, -1 of a null; 4 bytes each, little-endian."""
         sizes = [-1 if item is None else len(item) for item in self._items]
         return struct.pack(f"<{len(sizes)}i", *sizes)
+
+
+def numbers(start: int, end: int) -> "array[int]":
+    """Return the numbers from one to another (exclusive), 8 bytes each."""
+    return array("q", range(start, end))

@@ -10,7 +10,7 @@ from typing import Any, overload
 
 import msgspec
 
-from schemas.columns import Column
+from schemas.columns import Column, numbers
 
 TIMES_UNKNOWN = (-1, 0)
 
@@ -73,7 +73,7 @@ class Records(Sequence[Raw]):
     @classmethod
     def plain(cls, start: int, keys: Column, values: Column) -> "Records":
         """Return records whose offsets are dense from a first one on, with no times."""
-        return cls(array("q", range(start, start + len(values))), keys, values)
+        return cls(numbers(start, start + len(values)), keys, values)
 
     def extend(self, others: "Records") -> None:
         """Put records behind these."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from schemas import topics
+from schemas.counts import IS_COMPILED
 from schemas.errors import InputError, OperatorError, PolicyError, TransportError
 from schemas.inputs import PolicyBookPublished
 from schemas.policy import PolicyBook
@@ -72,6 +73,7 @@ def examine(asked: Asked) -> list[Check]:
     book = _book(asked)
     return [
         _python(),
+        _compiled(),
         _java(is_to_start),
         _maven(is_to_start),
         _disk(asked),
@@ -91,6 +93,13 @@ def _python() -> Check:
     if sys.version_info[:2] == PYTHON:
         return Check("python", "ok", platform.python_version(), wanted)
     return Check("python", "wrong", platform.python_version(), wanted, f"`make setup PYTHON=python{wanted}`")
+
+
+def _compiled() -> Check:
+    wanted = "built where there was a C compiler"
+    if IS_COMPILED:
+        return Check("compiled", "ok", "counts are read in compiled code", wanted)
+    return Check("compiled", "note", "counts are read in Python, many times slower", wanted)
 
 
 def _java(is_needed: bool) -> Check:

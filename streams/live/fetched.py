@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.errors import CorruptRecordException, KafkaError
 
+from schemas.columns import numbers
 from schemas.errors import InvariantBroken, TransportError
 from schemas.records import Records
 from streams.live.remedies import LOOK, said
@@ -94,7 +95,7 @@ class Run:
         with self._saying_which():
             for batch in self._taken_out():
                 if self._is_whole(batch) and batch.read(found.keys, found.values):
-                    found.offsets.extend(range(batch.base_offset, batch.next_offset))
+                    found.offsets.extend(numbers(batch.base_offset, batch.next_offset))
                 else:
                     found.extend(Records.of(self._of(batch), with_time=False))
         return found

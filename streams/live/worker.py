@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from schemas import topics
+from schemas.counts import IS_COMPILED
 from schemas.errors import OperatorError, TransportError
 from schemas.instant import SECOND, text
 from schemas.records import Records
@@ -110,6 +111,10 @@ class Worker:
             from streams.live import metrics  # noqa: PLC0415 - who does not ask for them does not load them
 
             metrics.serve(settings.metrics_port, metrics.Numbers(self.counts, self._standings))
+        if not IS_COMPILED:
+            log.warning(
+                "counts are read in Python, many times slower: there was no C compiler at the installation"
+            )
         check(settings.bootstrap, settings.prefix, with_ticks=settings.time == "clock")
         check_worker(settings.bootstrap, settings.prefix, settings.group)
         code = run_worker(self.app)

@@ -110,7 +110,7 @@ def deal(bytes text not None, Py_ssize_t start, Py_ssize_t partitions, own):
     cdef Py_ssize_t lines = 0, key_size
     cdef int64_t latest = 0
     cdef bint is_late = False
-    cdef list shares = [_Share() if number in own else None for number in range(partitions)]
+    cdef list shares = None
     cdef set platforms = set()
     platform.start, platform.size = b"", -1
     while at < end:
@@ -126,7 +126,8 @@ def deal(bytes text not None, Py_ssize_t start, Py_ssize_t partitions, own):
         at = _past(past_space_before(line_end, behind), b"}", 1, line_end)
         if at != line_end:
             break
-        if lines == 0:
+        if shares is None:  # not before: most lines of a file that are no counts stand together
+            shares = [_Share() if number in own else None for number in range(partitions)]
             latest = count.at
         is_late |= count.at < latest
         if not is_text(count.platform, platform):
@@ -144,6 +145,6 @@ def deal(bytes text not None, Py_ssize_t start, Py_ssize_t partitions, own):
         lines += 1
         at = min(line_end + 1, end)
         start = at - first
-    if lines == 0:
+    if shares is None:
         return None
     return Dealt(start, lines, latest, platforms, _by_number(shares, is_late))

@@ -23,6 +23,7 @@ from schemas.journal import MAX_ENTRY_BYTES, encode_content
 from schemas.partitioner import partition_of
 from schemas.records import Raw, Records
 from schemas.wire import canonical
+from streams.collector import calm_collector
 from streams.core.fold import Fold, Work
 from streams.journaling import draft_of
 from streams.ledger import effects
@@ -30,7 +31,6 @@ from streams.ledger.chain import GENESIS
 from streams.ledger.effects import Ready
 from streams.ledger.step import Step
 from streams.ledger.takeover import genesis
-from streams.live.app import calm_collector
 from streams.live.counts import Counts
 from streams.policies.load import load_book, shipped_book_dir
 

@@ -1,7 +1,6 @@
 """The Faust app of a worker: settings, one agent for all inputs, and what stops the process."""
 
 import asyncio
-import gc
 import logging
 import os
 import threading
@@ -15,6 +14,7 @@ from faust.serializers.schemas import Schema
 from yarl import URL
 
 from schemas import topics
+from streams.collector import calm_collector
 from streams.live.access import Access, Where, access_of
 from streams.live.failpoints import reach
 from streams.live.fetched import Run
@@ -235,16 +235,6 @@ def run_worker(app: App) -> int:
     finally:
         app.stay()
     return 1 if app.halted else code
-
-
-def calm_collector() -> None:
-    """Let the garbage collector look less often, and not at what was loaded before the start.
-
-    Measured on 1,000,000 records made into lists: 1.4 µs a record with Python's thresholds, 0.5 with these.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def _end(seconds: float, code: int, why: str) -> None:

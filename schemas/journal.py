@@ -7,7 +7,7 @@ void.
 
 import hashlib
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -158,6 +158,15 @@ class EntryOutline(EntryContent, frozen=True, kw_only=True, omit_defaults=True, 
     decisions: tuple[msgspec.Raw, ...]
 
 
+class Outline(NamedTuple):
+    """An entry of which all but its decisions is read."""
+
+    envelope: Envelope
+    content: EntryOutline
+    hash: str
+    """Of the entry."""
+
+
 class HeadPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the table stands: an accepted entry, its outputs acknowledged, its rows written (rule 14)."""
 
@@ -263,21 +272,21 @@ def read_content(envelope: Envelope) -> EntryContent:
         raise EntryUnreadable(f"{where}: {error}") from error
 
 
-def read_outline(raw: bytes) -> EntryOutline | None:
-    """Return the content of an entry that is as this release writes it, None where it is not, or not quite.
+def read_outline(raw: bytes) -> Outline | None:
+    """Return what an entry says that is as this release writes it, None where it is not, or not quite.
 
     Whoever gets None asks `read_envelope` and `read_content` for the reason. What stands inside the decisions
-    is not looked at but for its brackets; all the rest is canonical, and the seal fits.
+    is not looked at, nor how deep it is nested; all the rest is canonical, and the seal fits.
     """
-    envelope = read_envelope(raw)
-    if envelope is None:
-        return None
     try:
+        envelope = _envelopes.decode(raw)
         content = _outlines.decode(envelope.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    again = encode_entry(envelope.n, envelope.epoch, envelope.prev, envelope.writer, encode_content(content))
-    return content if again == raw else None
+    again, digest = encode_hashed(
+        envelope.n, envelope.epoch, envelope.prev, envelope.writer, encode_content(content)
+    )
+    return Outline(envelope, content, digest) if again == raw else None
 
 
 def decode_content(raw: bytes) -> EntryContent:

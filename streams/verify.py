@@ -8,10 +8,10 @@ What was quiet only the raw inputs can prove: see verify_inputs.py.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict, overload
 
 import msgspec
 
@@ -19,11 +19,12 @@ from schemas import topics
 from schemas.account import apply_rows
 from schemas.errors import AuditError, InputError, OperatorError, PolicyError
 from schemas.instant import parse
-from schemas.journal import EntryContent, EntryOutline, read_content, read_envelope, read_outline
+from schemas.journal import EntryContent, Outline, read_content, read_envelope, read_outline
 from schemas.policy import book_from_tables
 from schemas.wire import canonical, decode
 from streams.core.decider import BEFORE_TIME, Decider
-from streams.ledger.chain import GENESIS, judge
+from streams.ledger.chain import GENESIS, judge, judge_outline
+from streams.replay.files import Opened
 
 COMPARE = (
     "All that comes before agrees; nothing after it was looked at. Compare it with another copy of the journal, such "
@@ -70,30 +71,37 @@ class Auditor:
         self._due: deque[bytes] = deque()
         self._look: Iterator[Any] = iter(())
 
-    def follow(self, raw: bytes, content: EntryContent) -> None:
+    def follow(self, raw: bytes, read: EntryContent | Outline) -> None:
         """Follow one more entry.
+
+        Args:
+            raw: Its bytes.
+            read: What they say; of an outline the decisions are compared as they stand.
 
         Raises:
             Diverged: it does not follow, or something in it cannot be derived again.
         """
         try:
-            self._follow(raw, content)
+            self._follow(raw, read)
         except Diverged:
-            if isinstance(content, EntryOutline):  # its decisions were not looked at
+            if isinstance(read, Outline):  # its decisions were not looked at
                 self._check_form(raw)
             raise
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:  # a forger's
             self._check_form(raw)
             raise self._differs("its content", "the journal's form", "another one") from error
 
-    def _follow(self, raw: bytes, content: EntryContent) -> None:
-        before = self.head
-        self.head, envelope = judge(before, before.next_offset, raw)
+    def _follow(self, raw: bytes, read: EntryContent | Outline) -> None:
+        before, content = self.head, content_of(read)
+        if isinstance(read, Outline):
+            self.head, envelope = judge_outline(before, read)
+        else:
+            self.head, envelope = judge(before, before.next_offset, raw)
         if envelope is None:
             raise self._differs(
                 "what follows it", f"an entry after {before.hash} with n={before.n + 1}", "another one"
             )
-        if not isinstance(content, EntryOutline):
+        if not isinstance(read, Outline):
             self._check_form(raw)
         is_takeover = envelope.epoch != before.epoch
         if not is_takeover and self._writer and envelope.writer != self._writer:
@@ -305,9 +313,21 @@ def _brief(value: object) -> str:
 # A whole journal -------------------------------------------------------------------------------------
 
 
+@overload
 def read_journal(
-    path: Path, opened: Callable[[Callable[[], int]], None] = lambda _: None, *, outlines: bool = False
-) -> Iterator[tuple[bytes, EntryContent]]:
+    path: Path, opened: Opened = ..., *, outlines: Literal[False] = ...
+) -> Iterator[tuple[bytes, EntryContent]]: ...
+
+
+@overload
+def read_journal(
+    path: Path, opened: Opened = ..., *, outlines: Literal[True]
+) -> Iterator[tuple[bytes, EntryContent | Outline]]: ...
+
+
+def read_journal(
+    path: Path, opened: Opened = lambda _: None, *, outlines: bool = False
+) -> Iterator[tuple[bytes, EntryContent | Outline]]:
     """Yield the entries of a journal file: their bytes and their contents.
 
     Args:
@@ -351,18 +371,24 @@ def read_line(raw: bytes, where: str) -> tuple[bytes, EntryContent]:
         raise AuditError(f"{where}: {error}") from None
 
 
-def verify(entries: Iterable[tuple[bytes, EntryContent]]) -> dict[int, Auditor]:
+def content_of(read: EntryContent | Outline) -> EntryContent:
+    """Return the content of an entry, be it an outline."""
+    return read.content if isinstance(read, Outline) else read
+
+
+def verify(entries: Iterable[tuple[bytes, EntryContent | Outline]]) -> dict[int, Auditor]:
     """Follow every partition of a journal to its end.
 
     Raises:
         AuditError: the first difference.
     """
     auditors: dict[int, Auditor] = {}
-    for raw, content in entries:
+    for raw, read in entries:
+        content = content_of(read)
         auditor = auditors.get(content.partition)
         if auditor is None:
             auditor = auditors[content.partition] = Auditor(content.partition, content)
-        auditor.follow(raw, content)
+        auditor.follow(raw, read)
     if not auditors:
         raise AuditError(
             "The journal holds no entry, so there is nothing to verify. Let a worker decide something first with "

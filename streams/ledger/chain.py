@@ -9,7 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.errors import InvariantBroken
-from schemas.journal import GENESIS_HASH, Envelope, encode_entry, encode_hashed, entry_hash, read_envelope
+from schemas.journal import (
+    GENESIS_HASH,
+    Envelope,
+    Outline,
+    encode_entry,
+    encode_hashed,
+    entry_hash,
+    read_envelope,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,14 @@ def judge(head: Head, offset: int, raw: bytes | None) -> tuple[Head, Envelope | 
     if raw is None or envelope is None or not accepts(head, envelope):
         return Head(head.n, head.epoch, head.hash, offset + 1), None
     return Head(envelope.n, envelope.epoch, entry_hash(raw), offset + 1), envelope
+
+
+def judge_outline(head: Head, outline: Outline) -> tuple[Head, Envelope | None]:
+    """Judge an entry of a file that was read and hashed already, as `judge` does."""
+    envelope = outline.envelope
+    if not accepts(head, envelope):
+        return head, None
+    return Head(envelope.n, envelope.epoch, outline.hash, head.next_offset + 1), envelope
 
 
 def judge_slice(

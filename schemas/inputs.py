@@ -55,7 +55,7 @@ class FollowerCountChanged(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
         return f"{self.platform}:{self.account_id}"
 
     def as_value(self) -> dict[str, Any]:
-        """Return the value as it stands on the wire, the instant in UTC."""
+        """Return the value as it stands on the wire, the instant in UTC, in canonical order."""
         return {
             "account_id": self.account_id,
             "event_id": self.event_id,

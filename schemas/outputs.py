@@ -8,6 +8,7 @@ import re
 from functools import cache
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from schemas import instant, topics
@@ -270,6 +271,16 @@ _VALIDATORS = {name: TypeAdapter(model).validator for name, model in OF_TYPE.ite
 def plain_form(kind: str) -> re.Pattern[bytes]:
     """Return what matches the canonical bytes of nearly every output of a type, and of nothing that is none."""
     return form_of(OF_TYPE[kind].model_json_schema())
+
+
+@cache
+def ordered(model: type[Record]) -> Any:
+    """Return a struct type of a record's fields in canonical order; what is left out of one is not written.
+
+    Nothing is checked of it: that is done once, of what is written.
+    """
+    fields = [(name, Any, msgspec.UNSET) for name in sorted(model.model_fields)]
+    return msgspec.defstruct(model.__name__, fields, gc=False)
 
 
 def check_written(fields: dict[str, Any], written: bytes) -> None:

@@ -155,6 +155,11 @@ def assembled(value: Any) -> bytes:
     return _SORTED.encode(value)
 
 
+def in_order(value: Any) -> bytes:
+    """Return what `assembled` returns of a value in which all keys stand in canonical order."""
+    return _AS_IT_STANDS.encode(value)
+
+
 def _in_order(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _in_order(value[key]) for key in sorted(value, key=lambda key: key.encode("utf-16-be"))}

@@ -29,7 +29,7 @@ from schemas.inputs import (
     PolicyBookPublished,
 )
 from schemas.records import Raw
-from schemas.strict_json import assembled, canonical, parse, sha256_hex
+from schemas.strict_json import assembled, canonical, in_order, parse, sha256_hex
 
 __all__ = [
     "CODES",
@@ -39,6 +39,7 @@ __all__ = [
     "dead_letter",
     "decode",
     "decode_count",
+    "in_order",
     "parse",
     "sha256_hex",
 ]

@@ -26,7 +26,7 @@ from schemas.inputs import (
 from schemas.instant import DAY, text
 from schemas.policy import Phase, Policy, PolicyBook
 from schemas.reasons import Reason, reason
-from schemas.wire import assembled, sha256_hex
+from schemas.wire import in_order, sha256_hex
 from streams.core import obligations
 from streams.core.band import KEPT_BEFORE_T, bounds, forgotten_after
 from streams.core.deadlines import Due
@@ -410,28 +410,25 @@ def _begin(case: Case, record: Input) -> None:
     if policy.confirm.dwell_days:
         since = text(reached_since(row, phase))
         reasons.append(reason("dwell-over", since=since, dwell_days=policy.confirm.dwell_days))
-    obligation_id = sha256_hex(
-        assembled(
-            {
-                "platform": record.platform,
-                "account_id": record.account_id,
-                "phase": phase.id,
-                "opened_at": text(case.at),
-                "cause": cause_of(record),
-            }
-        )
-    )[:SHORT_ID_DIGITS]
+    opening = {
+        "account_id": record.account_id,
+        "cause": cause_of(record),
+        "opened_at": text(case.at),
+        "phase": phase.id,
+        "platform": record.platform,
+    }
+    obligation_id = sha256_hex(in_order(opening))[:SHORT_ID_DIGITS]
     obligations.notify(case, policy, phase, obligation_id, case.because(*reasons))
 
 
 def cause_of(record: Input) -> dict[str, str]:
-    """Return the cause of a decision as its outputs show it."""
+    """Return the cause of a decision as its outputs show it, in canonical order."""
     match record:
         case FollowerCountChanged():
-            return {"topic": topics.COUNTS, "event_id": record.event_id}
+            return {"event_id": record.event_id, "topic": topics.COUNTS}
         case Due():
             return {"due": text(record.due)}
         case BookAdopted():
             return {"book": record.book}
         case _:
-            return {"topic": topics.FACTS, "event_id": record.event_id}
+            return {"event_id": record.event_id, "topic": topics.FACTS}

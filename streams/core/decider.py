@@ -219,7 +219,8 @@ class Decider:
         status = status_of(key_text, policy, decision.row, self.T, self.entry)
         self.publish.setdefault(topics.STATUS, []).append((*status, ()))
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
-        common |= {"decided_at": text(self.T), "effective_at": text(effective_at), "cause": cause_of(record)}
+        common["decided_at"], common["effective_at"] = text(self.T), text(effective_at)
+        common["cause"] = cause_of(record)
         outputs = []
         for saying in decision.said:
             topic, value, headers = self.sealer.seal(saying, common, key)

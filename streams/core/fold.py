@@ -25,7 +25,7 @@ from schemas.outputs import time_text
 from schemas.policy import PolicyBook, book_from_tables
 from schemas.reasons import reason
 from schemas.records import Records
-from schemas.wire import assembled, canonical, dead_letter, decode
+from schemas.wire import canonical, dead_letter, decode, in_order
 from streams.core.decider import BEFORE_TIME, Decider, Time, View
 from streams.core.quiet import pass_quiet
 from streams.core.sealing import Published, raw
@@ -321,7 +321,7 @@ class Fold:
         elif value is not None:
             if self.time == "records":
                 yield from decider.advance(value.at, topic, offset)
-            encoded = assembled(value.as_value()) if topic == topics.COUNTS else canonical(value.as_value())
+            encoded = in_order(value.as_value()) if topic == topics.COUNTS else canonical(value.as_value())
             decider.decide(value.key, value, {"topic": topic, "offset": offset, "value": raw(encoded)})
         # What a decision has planned for this very T (a deadline without least days) is due, too: an entry
         # leaves nothing undone. Taken up again after it, the record itself is a repetition and decides nothing.

@@ -8,9 +8,9 @@ import msgspec
 from schemas import topics
 from schemas.account import NO_COUNT, Row
 from schemas.instant import text
-from schemas.outputs import TOPIC_OF_TYPE, check_written
+from schemas.outputs import OF_TYPE, TOPIC_OF_TYPE, AccountStatus, check, ordered, plain_form
 from schemas.policy import Policy
-from schemas.wire import assembled, sha256_hex
+from schemas.wire import assembled, in_order, sha256_hex
 from streams.core.decide import SHORT_ID_DIGITS
 from streams.core.obligations import Saying
 from streams.core.scope import is_confirming
@@ -51,22 +51,24 @@ class Sealer:
         Source:
             Contract, section 4: `id` is over the record without `id`, `seq` and `partition`.
         """
-        topic = TOPIC_OF_TYPE[saying.type]
-        record = {
+        kind = saying.type
+        topic = TOPIC_OF_TYPE[kind]
+        record = ordered(OF_TYPE[kind])(
             **saying.fields,
-            "type": saying.type,
-            "obligation_id": saying.obligation_id,
-            "phase": saying.phase,
-            "reasons": list(saying.reasons),
             **common,
-        }
-        record["id"] = sha256_hex(assembled(record))[:SHORT_ID_DIGITS]
-        record["seq"] = self.next_seq[topic]
-        record["partition"] = self.partition
-        written = assembled(record)
-        check_written(record, written)
+            type=kind,
+            obligation_id=saying.obligation_id,
+            phase=saying.phase,
+            reasons=raw(assembled(saying.reasons)),
+        )
+        record.id = output_id = sha256_hex(in_order(record))[:SHORT_ID_DIGITS]
+        record.seq = self.next_seq[topic]
+        record.partition = self.partition
+        written = in_order(record)
+        if not plain_form(kind).fullmatch(written):
+            check(msgspec.json.decode(written))
         self.next_seq[topic] += 1
-        return topic, written, _headers(record, self._source, key)
+        return topic, written, _headers(kind, output_id, common["decided_at"], self._source, key)
 
 
 def common_fields(platform: str, account_id: str, policy: Policy | None, book: str) -> dict[str, Any]:
@@ -113,22 +115,22 @@ def status_of(
         return key.encode(), None
     platform, _, account_id = key.partition(":")
     obligation = row.obligation
-    status: dict[str, Any] = {
-        "platform": platform,
-        "account_id": account_id,
-        "stage": shown_stage(policy, row, at),
-        "measures": list(obligation.measures) if obligation is not None else [],
-        "displayed": row.displayed,
-        "as_of": text(at),
-        "entry": entry,
-    }
+    status = ordered(AccountStatus)(
+        platform=platform,
+        account_id=account_id,
+        stage=shown_stage(policy, row, at),
+        measures=obligation.measures if obligation is not None else (),
+        displayed=row.displayed,
+        as_of=text(at),
+        entry=entry,
+    )
     if row.followers != NO_COUNT:
-        status |= {"followers": row.followers, "observed_at": text(row.observed_at)}
+        status.followers, status.observed_at = row.followers, text(row.observed_at)
     if obligation is not None:
-        status |= {"obligation_id": obligation.id, "phase": obligation.phase}
+        status.obligation_id, status.phase = obligation.id, obligation.phase
         if obligation.stage != "restricted":
-            status["deadline_at"] = text(obligation.deadline_at)
-    return key.encode(), assembled(status)
+            status.deadline_at = text(obligation.deadline_at)
+    return key.encode(), in_order(status)
 
 
 def output_key(output: Mapping[str, Any]) -> bytes:
@@ -138,16 +140,17 @@ def output_key(output: Mapping[str, Any]) -> bytes:
 
 def headers_of(output: Mapping[str, Any]) -> Headers:
     """Return the CloudEvents 1.0 headers (binary mode) of an output that was read."""
-    return _headers(output, _source(output["partition"]), output_key(output))
+    source = _source(output["partition"])
+    return _headers(output["type"], output["id"], output["decided_at"], source, output_key(output))
 
 
-def _headers(output: Mapping[str, Any], source: Header, key: bytes) -> Headers:
+def _headers(kind: str, output_id: str, decided_at: str, source: Header, key: bytes) -> Headers:
     return (
         _SPEC,
-        ("ce_id", output["id"].encode()),
-        _TYPE[output["type"]],
+        ("ce_id", output_id.encode()),
+        _TYPE[kind],
         source,
-        ("ce_time", output["decided_at"].encode()),
+        ("ce_time", decided_at.encode()),
         ("ce_subject", key),
         _JSON,
     )

@@ -22,7 +22,7 @@ from schemas.instant import parse
 from schemas.journal import EntryContent, Outline, read_content, read_envelope, read_outline
 from schemas.policy import book_from_tables
 from schemas.wire import canonical, decode
-from streams.core.decider import BEFORE_TIME, Decider
+from streams.core.decider import BEFORE_TIME, Decider, Time
 from streams.ledger.chain import GENESIS, judge, judge_outline
 from streams.replay.files import Opened
 
@@ -64,7 +64,8 @@ class Auditor:
         self.head = GENESIS
         self.entries = self.decisions = 0
         self._rows: dict[bytes, bytes] = {}
-        self._decider = Decider(partition, self._rows, "records" if first.time == "records" else "clock")
+        time: Time = "records" if first.time == "records" else "clock"
+        self._decider = Decider(partition, self._rows, time, publishes=False)
         self._positions = dict.fromkeys(topics.INPUTS, 0)
         self._published = dict.fromkeys(topics.OUTPUTS, 0)
         self._writer = ""

@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush
 from schemas.account import Row
 from schemas.instant import FOREVER
 from schemas.policy import PolicyBook
-from streams.core.deadlines import Due, next_due, phase_bounds
+from streams.core.deadlines import PHASE_BEGIN, PHASE_END, Due, next_due, phase_bounds
 
 Keys = Callable[[], Iterable[bytes]]
 
@@ -90,7 +90,7 @@ class Agenda:
                 continue
             due = heappop(self._heap)
             self._look()
-            if due.kind.startswith("phase"):
+            if due.rank in (PHASE_END, PHASE_BEGIN):
                 return due
             key = due.key.encode()
             if self._planned.get(key) == due:

@@ -82,9 +82,10 @@ def next_due(policy: Policy | None, row: Row, looked_at: int) -> tuple[int, int]
     of a dwell is not kept: it is still to come only if it lies strictly after `looked_at`, the
     instant up to which everything was looked at.
     """
-    return min(
-        [due for due in dues_of(policy, row) if due[1] != DWELL_END or due[0] > looked_at], default=None
-    )
+    dues = dues_of(policy, row)
+    if row.obligation is None:
+        dues = [due for due in dues if due[1] != DWELL_END or due[0] > looked_at]
+    return min(dues) if dues else None
 
 
 def phase_bounds(policies: Iterable[Policy]) -> list[tuple[int, str, int]]:

@@ -54,6 +54,7 @@ class BookAdopted(NamedTuple):
 
 Input = FollowerCountChanged | Fact | Due | BookAdopted
 
+NOTHING_KNOWN = Row()
 SHORT_ID_DIGITS = 32
 CHANGES_OF_POLICY = ("phase-ended", "book-adopted")
 
@@ -89,7 +90,7 @@ def decide(row: Row | None, record: Input, book: PolicyBook, at: int) -> Decisio
     policy = book.policies.get(record.platform)
     before, forgotten = _forget(row, policy, record, at)
     effective_at = record.due if isinstance(record, Due) else at
-    case = Case(before if before is not None else Row(), policy, at, effective_at)
+    case = Case(before if before is not None else NOTHING_KNOWN, policy, at, effective_at)
     case.because(*forgotten)
     taken = _take(case, record, before)
     if taken:
@@ -102,7 +103,7 @@ def _forget(
     row: Row | None, policy: Policy | None, record: Input, at: int
 ) -> tuple[Row | None, tuple[Reason, ...]]:
     """A row of counts alone is forgotten at the next record of its account, before that is looked at."""
-    if row is None or policy is None or isinstance(record, Due | BookAdopted):
+    if row is None or policy is None or isinstance(record, (Due, BookAdopted)):
         return row, ()
     if at <= forgotten_after(policy, row):
         return row, ()

@@ -53,6 +53,7 @@ class Decider:
         partition: Its number.
         view: The rows as the shell keeps them; changed ones are kept here until `settled`.
         time: What moves T: ticks, or the records' own instants.
+        publishes: Keep what is to be published; who only compares what is journaled does without.
     """
 
     bands: dict[bytes, Band]
@@ -60,7 +61,7 @@ class Decider:
     asleep: dict[str, Band]
     """Of each platform the band of an account that nobody watches, from the first book on."""
 
-    def __init__(self, partition: int, view: View, time: Time) -> None:
+    def __init__(self, partition: int, view: View, time: Time, *, publishes: bool = True) -> None:
         self.time = time
         self.T = BEFORE_TIME
         self.book: PolicyBook | None = None
@@ -71,6 +72,7 @@ class Decider:
         self.open_duties = 0
         """How many rows have an obligation that is open."""
         self.agenda = Agenda(self.keys)
+        self._publishes = publishes
         self._view = view
         self._changed: dict[bytes, bytes | None] = {}
         self.begin()
@@ -160,10 +162,9 @@ class Decider:
             self.T = max(self.T, to)
         while (due := self.agenda.pop(max(to, self.T))) is not None:
             self.T = max(self.T, due.due)
-            self.decide(
-                due.key, due, {"due": text(due.due), "kind": due.kind, "topic": topic, "offset": offset}
-            )
-            yield Cursor(topic, offset, text(due.due), due.key, due.kind)
+            at, key, kind = text(due.due), due.key, due.kind
+            self.decide(key, due, {"due": at, "kind": kind, "topic": topic, "offset": offset})
+            yield Cursor(topic, offset, at, key, kind)
         self.T = max(self.T, to)
 
     def adopt(self, book: PolicyBook, cause: Cause) -> None:
@@ -216,15 +217,17 @@ class Decider:
             self.bands[key] = band_of(policy, decision.row)
         if not shown:
             return  # nothing was said, either: whatever says something changes its row
-        status = status_of(key_text, policy, decision.row, self.T, self.entry)
-        self.publish.setdefault(topics.STATUS, []).append((*status, ()))
+        if self._publishes:
+            status = status_of(key_text, policy, decision.row, self.T, self.entry)
+            self.publish.setdefault(topics.STATUS, []).append((*status, ()))
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
         common["decided_at"], common["effective_at"] = text(self.T), text(effective_at)
         common["cause"] = cause_of(record)
         outputs = []
         for saying in decision.said:
             topic, value, headers = self.sealer.seal(saying, common, key)
-            self.publish.setdefault(topic, []).append((key, value, headers))
+            if self._publishes:
+                self.publish.setdefault(topic, []).append((key, value, headers))
             self.said.append(saying.type)
             outputs.append(raw(value))
         if not outputs:

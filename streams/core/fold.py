@@ -310,7 +310,7 @@ class Fold:
         if decider.is_due and self._adopted_upto is None:
             yield from decider.advance(decider.T, topic, offset)
         try:
-            value = self._decode(topic, records[index])
+            value = self._decode(topic, records.keys[index], records.values[index])
         except InputError as error:
             self._refuse(topic, records[index], error.code)
             return
@@ -328,14 +328,14 @@ class Fold:
         if decider.is_due:
             yield from decider.advance(decider.T, topic, offset)
 
-    def _decode(self, topic: str, record: Any) -> Any:
+    def _decode(self, topic: str, key: bytes | None, value: bytes | None) -> Any:
         """Return what a raw record says, None where nothing is decided of it yet."""
         if topic in (topics.CLOCK, topics.BOOKS):
-            return decode(topic, record.key, record.value, ())
+            return decode(topic, key, value, ())
         if self.book is None or self._is_before_time:
             return None
         latest = FOREVER if self.time == "records" else self.T + DAY
-        return decode(topic, record.key, record.value, self.book.policies, latest)
+        return decode(topic, key, value, self.book.policies, latest)
 
     def _refuse(self, topic: str, record: Any, code: str) -> None:
         """Journal a dead letter: never the payload."""

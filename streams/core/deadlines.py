@@ -51,8 +51,8 @@ def reminders_of(grace: Grace | None, deadline_at: int, since: int) -> tuple[tup
     """
     if grace is None:
         return ()
-    planned = [(deadline_at - days * DAY, days) for days in grace.reminders_days_before]
-    return tuple(sorted([reminder for reminder in planned if reminder[0] > since]))
+    days_before = grace.reminders_days_before
+    return tuple(sorted([(at, days) for days in days_before if (at := deadline_at - days * DAY) > since]))
 
 
 def _of_obligation(obligation: Obligation) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ import msgspec
 from schemas import topics
 from schemas.account import NO_COUNT, Row
 from schemas.instant import text
-from schemas.outputs import OF_TYPE, TOPIC_OF_TYPE, AccountStatus, check, ordered, plain_form
+from schemas.outputs import OF_TYPE, TOPIC_OF_TYPE, AccountStatus, check_written, ordered
 from schemas.policy import Policy
 from schemas.wire import assembled, in_order, sha256_hex
 from streams.core.decide import SHORT_ID_DIGITS
@@ -53,20 +53,20 @@ class Sealer:
         """
         kind = saying.type
         topic = TOPIC_OF_TYPE[kind]
-        record = ordered(OF_TYPE[kind])(
+        fields = {
             **saying.fields,
             **common,
-            type=kind,
-            obligation_id=saying.obligation_id,
-            phase=saying.phase,
-            reasons=raw(assembled(saying.reasons)),
-        )
+            "type": kind,
+            "obligation_id": saying.obligation_id,
+            "phase": saying.phase,
+            "reasons": raw(assembled(saying.reasons)),
+        }
+        record = ordered(OF_TYPE[kind])(**fields)
         record.id = output_id = sha256_hex(in_order(record))[:SHORT_ID_DIGITS]
         record.seq = self.next_seq[topic]
         record.partition = self.partition
         written = in_order(record)
-        if not plain_form(kind).fullmatch(written):
-            check(msgspec.json.decode(written))
+        check_written(fields, written)
         self.next_seq[topic] += 1
         return topic, written, _headers(kind, output_id, common["decided_at"], self._source, key)
 

@@ -3,13 +3,14 @@
 
 import sys
 from array import array
+from collections.abc import Iterable
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython cimport array as arrays
 from cpython.buffer cimport PyBUF_READ
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t
 from libc.string cimport memcpy
 
 cdef bint is_big_endian = sys.byteorder == "big"
@@ -52,6 +53,8 @@ cdef class Column:
 
     cdef bint put(self, const void* text, Py_ssize_t size) except -1:
         """Append a text, null where its size is -1."""
+        if size > INT32_MAX:
+            raise OverflowError("a text of a column has less than 2 GiB")
         self.reserve(1, size)
         if size > 0:
             memcpy(self.text + self.used, text, size)
@@ -136,14 +139,15 @@ cdef class Column:
             place += 1
 
     def __eq__(self, others):
-        return list(self) == list(others)
+        return isinstance(others, Iterable) and list(self) == list(others)
 
     @property
     def size(self):
         return self.used
 
     def feed(self, take):
-        take(PyMemoryView_FromMemory(<char*>self.text, self.used, PyBUF_READ))
+        with PyMemoryView_FromMemory(<char*>self.text, self.used, PyBUF_READ) as view:  # kept, it shows nothing
+            take(view)
 
     @property
     def lengths(self):

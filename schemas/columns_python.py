@@ -37,7 +37,11 @@ class Column(Sequence[bytes | None]):
     @overload
     def __getitem__(self, place: slice) -> "Column": ...
     def __getitem__(self, place: int | slice) -> "bytes | Column | None":
-        return Column(self._items[place]) if isinstance(place, slice) else self._items[place]
+        if not isinstance(place, slice):
+            return self._items[place]
+        if place.step not in {None, 1}:
+            raise ValueError("a part of a column is of consecutive texts")
+        return Column(self._items[place])
 
     def __eq__(self, others: object) -> bool:
         return isinstance(others, Iterable) and self._items == list(others)

@@ -12,7 +12,7 @@ from schemas.counts_compiled cimport Count, Text, has_key, is_plain, is_text, te
 def pass_quiet(
     Column keys not None,
     Column values not None,
-    Py_ssize_t index,
+    size_t index,
     dict bands,
     dict asleep,
     int64_t T,
@@ -25,7 +25,7 @@ def pass_quiet(
     cdef PyObject* sleeping = NULL
     cdef tuple band
     cdef int64_t latest
-    cdef Py_ssize_t end = min(keys.count, values.count)
+    cdef size_t end = min(keys.count, values.count)
     platform.start, platform.size = b"", -1
     while index < end:
         if not is_plain(values.text + values.start(index), values.sizes[index], &count):

@@ -6,6 +6,10 @@ from libc.stdint cimport int64_t, uint64_t
 
 from schemas.columns_compiled cimport Column
 
+cdef enum:
+    LEAST_BYTES = 7  # of a record: its size, attributes, two deltas, two sizes, no headers
+
+
 cdef struct Bytes:
     const unsigned char* at
     const unsigned char* end
@@ -43,7 +47,9 @@ cdef inline bint _record(Bytes* rest, int64_t place, Bytes* key, Bytes* value) n
     cdef Bytes record, ignored
     if not _varint(rest, &number) or not 0 < number <= rest.end - rest.at:
         return False
-    record.at, record.end = rest.at + 1, rest.at + number  # its first byte has no meaning yet
+    record.at, record.end = rest.at + 1, rest.at + number
+    if rest.at[0] > 0x7F:  # attributes, which have no meaning yet: a byte to Kafka, a varint to aiokafka
+        return False
     rest.at = record.end
     if not _varint(&record, &number) or not _varint(&record, &number) or number != place:
         return False
@@ -58,10 +64,17 @@ cdef inline bint _put(Column column, Bytes text) except -1:
     return column.put(text.at, text.end - text.at if text.at != NULL else -1)
 
 
-def read_records(bytes batch, Py_ssize_t start, Py_ssize_t end, Py_ssize_t count, Column keys not None, Column values not None):
+def read_records(
+    bytes batch not None,
+    Py_ssize_t start,
+    Py_ssize_t end,
+    Py_ssize_t count,
+    Column keys not None,
+    Column values not None,
+):
     cdef Bytes rest, key, value
     cdef Py_ssize_t place
-    if not 0 <= start <= end <= PyBytes_GET_SIZE(batch) or not 0 <= count <= end - start:
+    if not 0 <= start <= end <= PyBytes_GET_SIZE(batch) or not 0 <= count <= (end - start) // LEAST_BYTES:
         return False
     rest.at = <const unsigned char*>PyBytes_AS_STRING(batch) + start
     rest.end = <const unsigned char*>PyBytes_AS_STRING(batch) + end

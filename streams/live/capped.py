@@ -109,12 +109,12 @@ class Batch:
             Whether it was read. Not if its offsets have gaps or something of it is odd: iterate it then.
         """
         batch, raw, before = self._batch, self._raw, len(keys)
-        if read_records is None or raw[_MAGIC] != _FORMAT:
-            return False
-        count = _HEADER.unpack_from(raw)[1]
-        if count != batch.next_offset - batch.base_offset:
+        if read_records is None or raw[_MAGIC] != _FORMAT or batch.compression_type >= len(_CODEC):
             return False
         with contextlib.suppress(*_ODD):
+            count = _HEADER.unpack_from(raw)[1]
+            if count != batch.next_offset - batch.base_offset:
+                return False
             if batch.compression_type:
                 body = CODECS[_CODEC[batch.compression_type]](raw[_HEADER.size :])
                 start, end = 0, len(body)

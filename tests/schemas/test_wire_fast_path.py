@@ -4,23 +4,18 @@ import json
 import os
 
 import pytest
+from forms import forms_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas import counts, counts_python, instant, topics, wire
+from schemas import counts, instant, topics, wire
 from schemas.dead_letters import CODES
 from schemas.errors import InputError
 from schemas.fields import MOST_BYTES
 from schemas.inputs import FollowerCountChanged
 from schemas.wire import decode_count
 
-if counts.IS_COMPILED:
-    from schemas import counts_compiled
-
-    FORMS = [counts_compiled, counts_python]
-else:
-    FORMS = [counts_python]
-
+FORMS = forms_of("schemas.counts")
 PLATFORMS = {"weibo", "douyin"}
 KEY = b"weibo:acc-a"
 AT = "2024-01-03T00:00:00Z"

@@ -197,7 +197,9 @@ def _without_headers(raw: memoryview, batch: Any) -> Iterator[Record]:
         timestamp = batch.max_timestamp if batch.timestamp_type else first + delta
         place, at = _varint(body, at)
         key, at = _bytes(body, at)
-        value, _ = _bytes(body, at)
+        value, at = _bytes(body, at)
+        if not at < end <= len(body):
+            raise CorruptRecordException("a record does not end where it says")
         yield Record(batch.base_offset + place, timestamp, batch.timestamp_type, key, value)
         at = end
 

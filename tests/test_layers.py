@@ -5,6 +5,7 @@ a planted offence (and something innocent that looks like one).
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -69,6 +70,21 @@ BANNED_MODULES = frozenset(
 )
 CORE_LIBRARY = frozenset({"bisect", "collections.abc", "heapq", "msgspec", "typing"})
 """All that the core takes from outside; more needs a reason and a line here."""
+COMPILED_LIBRARY = frozenset(
+    {
+        *("array", "collections.abc", "sys"),
+        *(
+            "cpython.buffer",
+            "cpython.bytes",
+            "cpython.dict",
+            "cpython.mem",
+            "cpython.memoryview",
+            "cpython.object",
+        ),
+        *("libc.stdint", "libc.string"),
+    }
+)
+"""All that compiled modules behind the fence take from outside: `cpython` and `libc` have clocks and files, too."""
 CLOCK_READS = frozenset({"now", "utcnow", "today", "getenv", "environ"})
 BANNED_CALLS = frozenset(
     {"__import__", "breakpoint", "eval", "exec", "globals", "hash", "id", "input", "open"}
@@ -99,7 +115,30 @@ def module_of(path: Path) -> Module:
     return Module(name, ast.parse(path.read_text("utf-8"), str(path)))
 
 
+IMPORT = re.compile(r"\s*(from\s+[\w.]+\s+)?c?import\s")
+FOREIGN = re.compile(r"\s*(cdef\s+extern|include)\b")
+
+
+def compiled_module(name: str, source: str) -> Module:
+    """Return of a Cython module what it imports, as Python; what it takes from C by itself is an import, too."""
+    return Module(name, ast.parse("\n".join(map(_import_of, source.splitlines()))))
+
+
+def _import_of(line: str) -> str:
+    if IMPORT.match(line):
+        return line.strip().replace("cimport ", "import ")
+    return "import extern" if FOREIGN.match(line) else ""
+
+
 MODULES = [module_of(path) for room in ("schemas", "streams") for path in sorted((ROOT / room).rglob("*.py"))]
+
+COMPILED = {
+    path.name: compiled_module(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts), path.read_text("utf-8")
+    )
+    for room in ("schemas", "streams")
+    for path in sorted((ROOT / room).rglob("*.p[yx][xd]"))
+}
 
 
 def is_in(name: str, room: str) -> bool:
@@ -166,6 +205,12 @@ def imports_more_than_the_core_needs(module: Module) -> Found:
         for line, name in imports_of(module):
             if not is_in(name, "schemas") and not is_in(name, "streams") and name not in CORE_LIBRARY:
                 yield line, f"{name} is not in CORE_LIBRARY"
+
+
+def takes_more_than_compiled_code_needs(module: Module) -> Found:
+    for line, name in imports_of(module):
+        if not is_in(name, "schemas") and not is_in(name, "streams") and name not in COMPILED_LIBRARY:
+            yield line, f"{name} is not in COMPILED_LIBRARY"
 
 
 def reads_a_clock(module: Module) -> Found:
@@ -320,9 +365,24 @@ def test_a_module_keeps_to_the_architecture(module):
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("module", COMPILED.values(), ids=COMPILED)
+def test_a_compiled_module_keeps_to_the_architecture(module):
+    rules = [imports_outward, imports_a_library_elsewhere]
+    if any(is_in(module.name, room) for room in FENCED):
+        rules += [imports_the_world, takes_more_than_compiled_code_needs]
+    found = [f"{module.name}:{line}: {what}" for rule in rules for line, what in rule(module)]
+    assert not found, "\n".join(found)
+
+
 def test_all_modules_are_looked_at():
     names = {module.name for module in MODULES}
     assert {"schemas.wire", "streams.core.decide", "streams.ledger.step", "streams.cli"} <= names
+    assert {
+        "counts_compiled.pyx",
+        "counts_compiled.pxd",
+        "quiet_compiled.pyx",
+        "batches_compiled.pyx",
+    } <= set(COMPILED)
 
 
 OFFENCES = [
@@ -372,6 +432,35 @@ OFFENCES = [
 )
 def test_a_rule_finds_a_planted_offence(rule, name, source):
     assert list(rule(Module(name, ast.parse(source))))
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "source"),
+    [
+        (imports_outward, "schemas.counts_compiled", "from streams.core.quiet_compiled cimport pass_quiet"),
+        (imports_outward, "streams.core.quiet_compiled", "def late():\n    from streams.live import capped"),
+        (imports_outward, "streams.core.quiet_compiled", "from .band cimport Band"),
+        (imports_outward, "streams.live.batches_compiled", "cimport streams.cli"),
+        (imports_a_library_elsewhere, "schemas.counts_compiled", "from aiokafka.record cimport cutil"),
+        (imports_the_world, "schemas.counts_compiled", "import time"),
+        (takes_more_than_compiled_code_needs, "schemas.counts_compiled", "from libc.time cimport time"),
+        (takes_more_than_compiled_code_needs, "schemas.counts_compiled", "cimport libc.stdio"),
+        (
+            takes_more_than_compiled_code_needs,
+            "streams.core.quiet_compiled",
+            "from cpython.datetime cimport datetime",
+        ),
+        (
+            takes_more_than_compiled_code_needs,
+            "schemas.counts_compiled",
+            'cdef extern from "time.h":\n    pass',
+        ),
+        (takes_more_than_compiled_code_needs, "schemas.counts_compiled", 'include "more.pxi"'),
+    ],
+    ids=lambda part: getattr(part, "__name__", None),
+)
+def test_a_rule_finds_a_planted_offence_in_cython(rule, name, source):
+    assert list(rule(compiled_module(name, f"# cython: language_level=3\ncdef int x = 1\n{source}")))
 
 
 INNOCENT = [

@@ -7,11 +7,11 @@ import gzip
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does
@@ -24,7 +24,7 @@ from worlds import toml
 from schemas import topics
 from schemas.columns import Column
 from schemas.dead_letters import CODES, dead_letter
-from schemas.errors import AuditError, InputError, OperatorError, PolicyError
+from schemas.errors import AuditError, InputError, OperatorError, PolicyError, TransportError
 from schemas.instant import FOREVER
 from schemas.journal import HeadPointer, encode_entry, entry_hash
 from schemas.strict_json import canonical, parse, sha256_hex
@@ -32,6 +32,7 @@ from schemas.wire import _decode_fully, decode
 from streams.core.band import Band
 from streams.core.quiet import pass_quiet
 from streams.live import access, capped
+from streams.live.fetched import Run
 from streams.live.log import _seq_of
 from streams.live.statuses import fingerprint
 from streams.policies.load import load_book
@@ -203,15 +204,18 @@ def client_settings(data: bytes) -> None:
 
 
 def batches(data: bytes) -> None:
-    """What stands inside a batch: a broker looks at the outside of it, and at little more."""
+    """What stands inside a batch: a broker looks at the outside of it, and at little more. Both ways say the same."""
     raw = bytearray(PLAIN[:HEADER]) + data[1:]
-    raw[21:23] = ((data[0] if data else 0) % 5).to_bytes(2, "big")  # the codec
+    raw[21:23] = ((data[0] if data else 0) % 8).to_bytes(2, "big")  # the codec
     raw[8:12] = (len(raw) - 12).to_bytes(4, "big")
-    fetched = capped.Batches(bytes(raw))
-    with contextlib.suppress(KafkaError):
-        while fetched.has_next():
-            for record in fetched.next_batch():
-                assert record.offset is not None
+    assert _said_by(Run.read, bytes(raw)) == _said_by(iter, bytes(raw))
+
+
+def _said_by(way: Callable[[Run], Iterable[Any]], raw: bytes) -> list[Any] | None:
+    run = Run("counts", 0, 0, FOREVER, batches=[capped.Batches(raw).next_batch()], gate=None)
+    with contextlib.suppress(TransportError):
+        return [(one.offset, one.key, one.value) for one in way(run)]
+    return None
 
 
 HEADER = 61

@@ -9,6 +9,9 @@ what. The same bytes are the same record in every reading.
 
 The second trap of the same place: a header's name that is not UTF-8 ends aiokafka's reading with an untyped error.
 Any sender can write one, and brokers do not look. Such a batch is read here, without its headers.
+
+The third: the offset that a record says of itself may be another's, or none of its batch, and brokers do not look
+there either. What such a batch has from there on is one unreadable record, too.
 """
 
 import contextlib
@@ -131,18 +134,29 @@ class Batch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
-        batch, last = self._batch, -1
+        batch = self._batch
+        last = getattr(batch, "base_offset", 0) - 1
         try:
-            for record in batch:
+            for record in self._records():
+                if not last < record.offset < batch.next_offset:
+                    raise TooFar
                 last = record.offset
                 yield record
         except _ODD:
-            timestamp = getattr(batch, "max_timestamp", -1)
-            yield Record(
-                batch.next_offset - 1, timestamp, getattr(batch, "timestamp_type", 0), value=UNREADABLE
-            )
+            if last < batch.next_offset - 1:
+                timestamp = getattr(batch, "max_timestamp", -1)
+                yield Record(
+                    batch.next_offset - 1, timestamp, getattr(batch, "timestamp_type", 0), value=UNREADABLE
+                )
+
+    def _records(self) -> Iterator[Any]:
+        last = -1
+        try:
+            for record in self._batch:
+                last = record.offset
+                yield record
         except UnicodeDecodeError:  # the name of a header; nobody asks for those of inputs
-            rest = _without_headers(self._raw, batch)
+            rest = _without_headers(self._raw, self._batch)
             yield from (record for record in rest if record.offset > last)
 
 

@@ -130,6 +130,7 @@ SOUND = [
 ODD = {
     "a record of a byte less": number(7) + record(0)[1:],
     "a record of a byte more": number(9) + record(0)[1:],
+    "a byte behind the headers of a record": number(9) + record(0)[1:] + b"\0",
     "a record of nothing": number(0),
     "a record of less than nothing": number(-1),
     "bytes behind the last record": record(0) + b"\0",
@@ -177,6 +178,21 @@ def test_an_odd_record_is_left_to_iterating(said):
 )
 def test_a_batch_with_gaps_or_another_number_of_records_is_left_to_iterating(raw):
     assert in_columns(raw) is None
+
+
+@pytest.mark.parametrize(
+    ("places", "read"),
+    [([-1, 0], []), ([0, 5], [0]), ([0, 0], [0]), ([1, 0], [1]), ([0, 1, -1], [0, 1]), ([3], [])],
+)
+def test_an_offset_that_is_none_of_its_batch_makes_the_rest_unreadable(places, read):
+    """Brokers take them, and whoever takes records by their offsets would stop there for ever."""
+    for name in (b"h", b"\xff"):
+        raw = batch(b"".join(record(place, headers=[(name, b"")]) for place in places), len(places), first=7)
+        unreadable = (
+            [] if read[-1:] == [len(places) - 1] else [(7 + len(places) - 1, None, capped.UNREADABLE)]
+        )
+        assert in_columns(raw) is None
+        assert outcome(iter, raw) == [(7 + place, b"k", b"v") for place in read] + unreadable
 
 
 @pytest.mark.parametrize("size", [-9, -1, 0, 5, 99])

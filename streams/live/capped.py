@@ -8,7 +8,8 @@ It is the unfolded size of the whole batch that counts, and nothing else of it: 
 what. The same bytes are the same record in every reading.
 
 The second trap of the same place: a header's name that is not UTF-8 ends aiokafka's reading with an untyped error.
-Any sender can write one, and brokers do not look. Such a batch is read here, without its headers.
+Any sender can write one, and brokers do not look. Such a batch is read here, without its headers. So is one with
+attributes of a record above 127, which aiokafka takes for two bytes, as far as it sees that it went astray.
 
 The third: the offset that a record says of itself may be another's, or none of its batch, and brokers do not look
 there either. What such a batch has from there on is one unreadable record, too.
@@ -155,7 +156,12 @@ class Batch:
             for record in self._batch:
                 last = record.offset
                 yield record
-        except UnicodeDecodeError:  # the name of a header; nobody asks for those of inputs
+        except (
+            UnicodeDecodeError,
+            CorruptRecordException,
+        ):  # a header's name, attributes: nobody asks for them
+            if self._raw[_MAGIC] != _FORMAT:
+                raise
             rest = _without_headers(self._raw, self._batch)
             yield from (record for record in rest if record.offset > last)
 
@@ -216,6 +222,8 @@ def _without_headers(raw: memoryview, batch: Any) -> Iterator[Record]:
             raise CorruptRecordException("a record does not end where it says")
         yield Record(batch.base_offset + place, timestamp, batch.timestamp_type, key, value)
         at = end
+    if at != len(body):
+        raise CorruptRecordException("bytes behind the last record")
 
 
 def _bytes(body: bytes, at: int) -> tuple[bytes | None, int]:

@@ -5,6 +5,8 @@ import tracemalloc
 
 import pytest
 from aiokafka import codec
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 from forms import compiled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -193,6 +195,16 @@ def test_an_offset_that_is_none_of_its_batch_makes_the_rest_unreadable(places, r
         )
         assert in_columns(raw) is None
         assert outcome(iter, raw) == [(7 + place, b"k", b"v") for place in read] + unreadable
+
+
+@pytest.mark.parametrize("folded_by", range(len(CODECS)))
+def test_attributes_that_are_no_byte_to_aiokafka_take_no_record_away(folded_by):
+    said = record(0) + record(1, b"key", b"value", attributes=0x80) + record(2)
+    raw = batch(said, 3, folded_by=folded_by)
+    with pytest.raises(CorruptRecordException):
+        list(MemoryRecords(raw).next_batch())
+    assert in_columns(raw) is None
+    assert outcome(iter, raw) == [(0, b"k", b"v"), (1, b"key", b"value"), (2, b"k", b"v")]
 
 
 @pytest.mark.parametrize("size", [-9, -1, 0, 5, 99])

@@ -142,6 +142,7 @@ ODD = {
     "another place": record(1),
     "a place below the first": record(-1),
     "a key that ends behind its record": number(6) + b"\0\0\0" + number(9) + b"\0\0",
+    "a value that ends far behind all": number(2**40) + b"\0\0\0" + text(b"k") + number(2**36) + b"v\0",
     "a key that is shorter than null": number(7) + b"\0\0\0" + number(-2) + b"\0\0\0",
     "fewer headers than none": record(0)[:-1] + number(-1),
     "very many headers": record(0)[:-1] + number(60),
@@ -247,6 +248,7 @@ def test_nothing_is_read_outside_of_the_bytes(form):
         (size, 2 * size + 1),
     ):
         assert not form.read_records(body, start, end, 1, Column(), Column())
+    assert not form.read_records(said[:-1], 0, size, 1, Column(), Column())  # behind bytes there is a zero
     for nothing in (None, bytearray(body), memoryview(body), 5):
         with pytest.raises(TypeError):
             form.read_records(nothing, 0, size, 1, Column(), Column())

@@ -146,8 +146,12 @@ def test_a_value_is_not_read_on_into_the_next_one(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_key_is_not_read_on_into_the_next_one(form):
-    for place in range(len(KEY)):
-        assert passed(form, [value()] * 2, [KEY[:place], KEY[place:]]) == 0
-        assert passed(form, [value()] * 2, [KEY, KEY[place:]]) == 1 + (place == 0)
-    assert passed(form, [value()], [None]) == 0
+def test_a_key_is_that_of_its_value_and_not_read_on_into_the_next_one(form):
+    everybody = {"bands": {}, "asleep": {"weibo": Band(0, HIGHEST, FOREVER, FOREVER)}}
+    for more in ({}, everybody):
+        assert passed(form, [value()] * 2, **more) == 2
+        for place in range(len(KEY)):
+            assert passed(form, [value()] * 2, [KEY[:place], KEY[place:]], **more) == 0
+            assert passed(form, [value()] * 2, [KEY, KEY[place + 1 :]], **more) == 1
+        for key in (None, b"weibo:acc-b", b"weibp:acc-a", b"weibo;acc-a", KEY + b"a"):
+            assert passed(form, [value()], [key], **more) == 0

@@ -8,6 +8,8 @@ performer.py   performs the effects that the ledger's machines name
 ports.py       what an owner may do with the world
 app.py         the Faust app: settings, one agent, what stops the process
 transport.py, consumer_thread.py, gates.py, fetched.py   runs of raw records instead of single messages
+capped.py      record batches as columns, and bombs among them
+producer.py    requests that do not wait for each other
 rows.py        the rolling table as a Faust table of packed rows
 statuses.py    keeps account-status true
 standing.py, counts.py, metrics.py   what is told of a worker

@@ -8,7 +8,7 @@ undone the next owner finishes.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,9 @@ what a takeover reads again, at one small entry of an idle partition per so many
 TOGETHER = 50_000
 """Records after which others have their turn, however many pieces wait: some hundred milliseconds. An entry and all
 that follows from it cost as much as a thousand quiet counts."""
+
+LOOPS_TO_SEND = 2
+"""Rounds of the loop after which a producer has written what it was given to its connection."""
 
 HEARTBEATS_S = 1.5
 """One heartbeat of the group (1 s) and its answer: who stood still and lost the partition knows it by then."""
@@ -308,7 +311,7 @@ class Owner:
             is_book = chosen.topic == topics.BOOKS
             if is_book and self._fold.has_decisions:
                 await self._journal(self._fold.cut())  # an entry names one book for all its statuses
-            for work in self._fold.take(chosen.topic, chosen.records, chosen.end):
+            async for work in self._in_turn(self._fold.take(chosen.topic, chosen.records, chosen.end)):
                 await self._journal(work)
             taken += len(chosen.records)
             is_enough = is_book or taken >= TOGETHER or self._time == "records" or self._resting.is_set()
@@ -316,6 +319,21 @@ class Owner:
         if self._fold.has_decisions:
             await self._journal(self._fold.cut())
         await asyncio.sleep(0)  # others have their turn
+
+    async def _in_turn(self, works: Iterator[Work]) -> AsyncIterator[Work]:
+        """Decide for one entry after the other while no other partition of this worker decides.
+
+        Between two partitions' deciding the loop sends what the first one has to say. Otherwise all would
+        decide first, in one round of the loop, and then wait for the broker together.
+        """
+        while True:
+            async with self._ports.turn:
+                for _ in range(LOOPS_TO_SEND):
+                    await asyncio.sleep(0)
+                work = next(works, None)
+            if work is None:
+                return
+            yield work
 
     async def _ask_ends(self, asked: AskEnds) -> None:
         bounds = await self._bounds()

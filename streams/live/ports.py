@@ -44,6 +44,8 @@ class Ports:
         self.log = log
         self.books = books
         self.counts = counts
+        self.turn = asyncio.Lock()
+        """Held by the partition that decides."""
         self._app = app
         self._bootstrap = bootstrap
         self._prefix = prefix

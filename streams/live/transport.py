@@ -27,6 +27,7 @@ from schemas.errors import InvariantBroken, TransportError
 from streams.live.consumer_thread import Listener, Thread
 from streams.live.fetched import Record, Run
 from streams.live.gates import Gate, Gates, Revoked
+from streams.live.producer import Producer
 
 # The three bounds of an end of an assignment; together below the rebalance timeout, after which the group
 # goes on without a worker that has not come back.
@@ -310,6 +311,7 @@ class Transport(driver.Transport):  # type: ignore[misc]
     """The transport `batch://`: Faust's aiokafka transport with the consumer of this module."""
 
     Consumer = Consumer
+    Producer = Producer
     driver_version = f"batch+{driver.Transport.driver_version}"
 
 

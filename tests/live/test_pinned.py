@@ -55,6 +55,12 @@ def test_the_installed_version_is_the_one_that_was_read(package):
 
 OVERRIDDEN = [
     (
+        driver.Producer,
+        "_new_producer",
+        "self, transactional_id",
+        "requests for one partition wait for those of another: slower, and nothing else",
+    ),
+    (
         driver.AIOKafkaConsumerThread,
         "_fetch_records",
         "self, consumer, active_partitions, timeout, max_records",
@@ -225,8 +231,9 @@ RELIED_UPON = [
     (
         Sender._sender_routine,
         "2380dc5e333d",
-        "one batch of a partition is in flight at a time: the order of the sends",
+        "one batch of a partition is in flight at a time, the order of the sends; of a broker, one of each partition",
     ),
+    (Sender._send_produce_req, "aea01ae4b6c7", "it takes out of `_in_flight` what was never in it"),
     (BaseConsumer._drain_messages, "44a2500309e8", "it hands runs to the agent's queue, one after another"),
     (BaseConsumer.on_partitions_revoked, "d04b7ae72c6f", "our rest() comes before it"),
     (BaseConsumer.force_commit, "cc094614d22c", "it asks our ledger what to commit"),

@@ -1,5 +1,6 @@
 """What has gathered while an append was under way goes into one entry: who is slow must not fall back for ever."""
 
+import asyncio
 import json
 from types import SimpleNamespace
 
@@ -23,7 +24,7 @@ class Counting(Owner):
     """An owner whose entries need no broker: they are counted, and their rows applied."""
 
     def __init__(self) -> None:
-        ports = SimpleNamespace(release=lambda *_: None, counts=None)
+        ports = SimpleNamespace(release=lambda *_: None, counts=None, turn=asyncio.Lock())
         how = {"time": "clock", "writer": "w", "until": None, "pace": Pace(None), "lost_allowed": {}}
         super().__init__(0, ports, **how)
         self.view, self.entries = {}, []

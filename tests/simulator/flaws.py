@@ -239,7 +239,7 @@ FLAWS = (
         "outputs before the verdict",
         ((owner, "Step", flawed.PublishFirst),),
         (*ZOMBIES, *CRASHES),
-        seed=1,
+        seed=5,
         which="progress: stops for nothing",
     ),
     Flaw(
@@ -253,7 +253,7 @@ FLAWS = (
         "to find one's own entry is to be the last accepted",
         ((owner, "Step", flawed.ReadBackOwn),),
         (*ZOMBIES, "doubled", "unacked", "late"),
-        seed=15,
+        seed=26,
         which="progress: stops for nothing",
     ),
     Flaw(
@@ -274,14 +274,14 @@ FLAWS = (
         "head pointer before outputs",
         ((owner, "Step", flawed.HeadFirst),),
         CRASHES,
-        seed=4,
+        seed=11,
         which="I1 the law",
     ),
     Flaw(
         "nothing is published again",
         ((owner, "Recovery", flawed.NothingAgain),),
         CRASHES,
-        seed=5,
+        seed=4,
         which="I6 dense",
     ),
     Flaw(
@@ -384,7 +384,7 @@ FLAWS = (
         ((decider.Decider, "advance", back_in_time),),
         ("worker clock", "broker clock"),
         law=True,
-        seed=3,
+        seed=4,
         which="I5 time",
     ),
     Flaw(

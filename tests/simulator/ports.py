@@ -1,5 +1,6 @@
 """What the worker's owners are given in place of the broker, the table and the books: the surface of `live.ports`."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -155,6 +156,7 @@ class SimPorts:
         self.books = Books(self.log, home._wake)  # type: ignore[arg-type]
         self.rows = SimRows(broker, home)
         self.counts = Tallies()
+        self.turn = contextlib.nullcontext()  # whose turn it is to decide is a matter of speed alone
         self.assigned: set[int] = set()
         self.delivers = False
         self.fetching: dict[tuple[str, int], Fetched] = {}

@@ -127,12 +127,12 @@ class Decider:
         self._changed.clear()
 
     def status_now(self, key: bytes, entry: int) -> tuple[bytes, bytes | None]:
-        """Return the `account-status` record of an account as its row is now."""
+        """Return the `account-status` record of an account as its row is now; what is no account's key has no row."""
         packed = self._get(key)
-        platform = place_of(key)[0]
-        policy = self.book.policies.get(platform) if self.book is not None else None
-        row = unpack(packed) if packed is not None else None
-        return status_of(key.decode(), policy, row, self.T, entry)
+        if packed is None:
+            return key, None
+        policy = self.book.policies.get(place_of(key)[0]) if self.book is not None else None
+        return status_of(key.decode(), policy, unpack(packed), self.T, entry)
 
     def keys(self) -> list[bytes]:
         """Return the keys of all rows, in any order."""

@@ -152,7 +152,19 @@ def test_a_doctor_says_what_is_missing_until_nothing_is(broker: Broker, prefix: 
     assert found()["topics"].endswith("has message.timestamp.type=CreateTime, not LogAppendTime")
 
 
-CHECKS = ("python", "compiled", "java", "maven", "disk", "port", "broker", "topics", "clock", "book", "published")
+CHECKS = (
+    "python",
+    "compiled",
+    "java",
+    "maven",
+    "disk",
+    "port",
+    "broker",
+    "topics",
+    "clock",
+    "book",
+    "published",
+)
 
 
 def admin_line(value: bytes) -> Line:

@@ -156,10 +156,8 @@ class Batch:
             for record in self._batch:
                 last = record.offset
                 yield record
-        except (
-            UnicodeDecodeError,
-            CorruptRecordException,
-        ):  # a header's name, attributes: nobody asks for them
+        except (UnicodeDecodeError, CorruptRecordException):
+            # The name of a header, or attributes of a record: nobody asks for them of inputs.
             if self._raw[_MAGIC] != _FORMAT:
                 raise
             rest = _without_headers(self._raw, self._batch)

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import loads, plot, race, report, results
 from bench.contestants import CONTESTANTS, Peers, Stream
 from bench.results import HERE, Measure, Race
-from bench.rig import ROOT, broker, load
+from bench.rig import ROOT, broker, keep_in_memory, load
 
 MEASURES: dict[str, tuple[str, ...]] = {
     "wake": ("bench.wake",),
@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, help="of an environment that has the peers installed")
     parser.add_argument("--bootstrap", help="a broker that is up; otherwise one is started and ended")
     said = parser.parse_args()
+    keep_in_memory()
     # The rig's producer meets topics whose leaders are a moment old, and says so each time.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -182,7 +183,15 @@ class Peers:
         called += [str(warm), str(warm + fed.measured.counts)]
         if peer in GUARANTEES:
             program = str(HERE / "kafka_streams" / "Crossings.java")
-            return [str(self.java), "-cp", f"{self.jars}/*", program, *called, peer]
+            return [
+                str(self.java),
+                f"-Djava.io.tmpdir={tempfile.gettempdir()}",
+                "-cp",
+                f"{self.jars}/*",
+                program,
+                *called,
+                peer,
+            ]
         return [str(self.python), "-m", f"bench.peers.{peer}", *called]
 
     def versions(self) -> dict[str, str]:

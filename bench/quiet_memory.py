@@ -17,7 +17,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from bench import feed
-from bench.rig import Process, Rig, broker, load
+from bench.rig import Process, Rig, broker, keep_in_memory, load
 from schemas import topics
 
 WARM_UP = 1_000_000
@@ -136,7 +136,8 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--bootstrap", help="a broker that is up; otherwise one is started and ended")
     said = parser.parse_args()
-    needs, free = said.accounts * BYTES, shutil.disk_usage(tempfile.gettempdir()).free
+    keep_in_memory()
+    needs, free = min(said.accounts, 2 * WAVE) * BYTES, shutil.disk_usage(tempfile.gettempdir()).free
     if said.bootstrap is None and needs * 1.2 > free:
         raise SystemExit(
             f"{needs / 1e9:.0f} GB may come to lie under {tempfile.gettempdir()}, and {free / 1e9:.0f} are free: set "

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from bench.race import Round
+from bench.rig import files
 from streams.broker.jars import KAFKA_VERSION
 
 HERE = Path(__file__).parent
@@ -114,7 +115,8 @@ def machine() -> str:
     memory_kb = int(_after("MemTotal", Path("/proc/meminfo").read_text()).split()[0])
     return (
         f"{os.cpu_count()} cores of {cpu}, {memory_kb / 2**20:.0f} GiB of memory, "
-        f"{sys.platform} {platform.release()}; the broker and the program share them"
+        f"{sys.platform} {platform.release()}; the broker and the program share them, "
+        f"the broker's log lies {files()}"
     )
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,9 @@ from streams.policies.load import load_book, shipped_book_dir
 
 ROOT = Path(__file__).parents[1]
 LOOK_S = 0.05
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - named for what it is
+ROOM = 8 << 30
+"""Bytes that a measurement may put into temporary files: the broker's logs, the peers' state."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -39,6 +43,21 @@ logging.getLogger("aiokafka").setLevel(logging.ERROR)  # of new topics it warns 
 def load() -> str:
     """Return the load of the machine, to stand beside each figure."""
     return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
+def keep_in_memory() -> None:
+    """Let temporary files lie in memory, here and in what is started from here, if there is room and no TMPDIR is set.
+
+    A platform's brokers have disks of their own. Here the kernel would write their logs out on the cores of what is
+    measured, at its own times: the same measurement came to 28 ms and to 85 ms for that.
+    """
+    if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
+
+
+def files() -> str:
+    """Return where temporary files lie."""
+    return "in memory" if Path(tempfile.gettempdir()) == IN_MEMORY else "on a disk"
 
 
 class Rig:
@@ -228,6 +247,7 @@ def broker(bootstrap: str | None) -> Iterator[str]:
     if bootstrap is not None:
         yield bootstrap
         return
+    keep_in_memory()
     with tempfile.TemporaryDirectory() as directory:
         try:
             yield local.up(Path(directory), ephemeral=True).bootstrap

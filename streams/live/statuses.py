@@ -26,6 +26,10 @@ from streams.live.fetched import poll
 from streams.live.remedies import LOOK, said
 
 POLL_S = 0.5
+REST_S = 0.2
+"""Between two polls of partitions whose past is compared. Nearly all that comes is what this worker has just written:
+read as it comes it would cost as many fetches again as the inputs, to see a stranger's status so much sooner."""
+
 NOT_STATE = ("as_of", "entry")
 """What a status says of its own writing; the rest is the state of the account."""
 
@@ -108,6 +112,11 @@ class Tail:
             return {}
         return {record.key: told(record)}  # a stranger's, or a late copy of ours
 
+    @property
+    def is_new(self) -> bool:
+        """Whether what stood there before is still to be read."""
+        return self._before is not None
+
     def reach(self, position: int) -> Seen:
         """Hear how far the partition is read; return all that stood there before, once, at its end."""
         if self._before is None or position < self._end:
@@ -186,6 +195,8 @@ class StatusTails:
             position = await consumer.position(TopicPartition(self._name, number))
             if number in self._tails:
                 self._report(number, self._tails[number].reach(position), late=False)
+        if not any(tail.is_new for tail in self._tails.values()):
+            await asyncio.sleep(REST_S)
 
     def _report(self, partition: int, seen: Seen, *, late: bool) -> None:
         if seen:

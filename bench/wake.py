@@ -23,7 +23,6 @@ from schemas.journal import MAX_ENTRY_BYTES, encode_content
 from schemas.partitioner import partition_of
 from schemas.records import Raw, Records
 from schemas.wire import canonical
-from streams.collector import calm_collector
 from streams.core.fold import Fold, Work
 from streams.journaling import draft_of
 from streams.ledger import effects
@@ -32,6 +31,7 @@ from streams.ledger.effects import Ready
 from streams.ledger.step import Step
 from streams.ledger.takeover import genesis
 from streams.live.counts import Counts
+from streams.memory import calm_memory
 from streams.policies.load import load_book, shipped_book_dir
 
 RUN = 2000
@@ -119,7 +119,7 @@ def in_process(counts: int) -> Stages:
 
 def tell_in_process(counts: int, rounds: int, *, profile: bool) -> None:
     """Print the median of each stage, in µs per decision."""
-    calm_collector()
+    calm_memory()
     if profile:
         profiler = cProfile.Profile()
         profiler.runcall(in_process, counts)

@@ -13,7 +13,7 @@ explain/    why an account stands as it stands
 generate/   made-up populations as replay input
 interface/  what others may rely on: JSON Schemas, the AsyncAPI document, and what may change of them
 broker/     a local Kafka
-collector   how often Python looks for garbage
+memory      how a process keeps what it freed, and how seldom it looks for garbage
 doctor      what is missing here for a worker and a local broker
 demo/       all of it at once, to watch
 cli/        the commands

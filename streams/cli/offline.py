@@ -64,13 +64,13 @@ def replay(
     listing: Format = "table",
 ) -> None:
     """Decide offline, from files. The decisions are those of a worker."""
-    from streams.collector import calm_collector
+    from streams.memory import calm_memory
     from streams.replay.crew import replay as run
     from streams.replay.files import rare_topics
     from streams.replay.run import parse_until
 
     end = parse_until(until)
-    calm_collector()
+    calm_memory()
     with Meter() as meter:
         rare = rare_topics(files, meter.files("looking", files))
         has_own = policies is None and "policy-book" in rare
@@ -105,13 +105,13 @@ def verify(
     listing: Format = "table",
 ) -> None:
     """Derive a journal again: chain, hashes, decisions. The first difference is printed."""
-    from streams.collector import calm_collector
+    from streams.memory import calm_memory
     from streams.verify import read_journal
     from streams.verify import verify as run
     from streams.verify_inputs import check_inputs
 
     where = _broker(journal_file, bootstrap, client_config, insecure)
-    calm_collector()
+    calm_memory()
     with Meter() as meter:
         if journal_file is not None and where is None:  # entry by entry: it may be larger than the memory
             auditors = run(read_journal(journal_file, meter.files("deriving", [journal_file]), outlines=True))

@@ -14,12 +14,12 @@ from faust.serializers.schemas import Schema
 from yarl import URL
 
 from schemas import topics
-from streams.collector import calm_collector
 from streams.live.access import Access, Where, access_of
 from streams.live.failpoints import reach
 from streams.live.fetched import Run
 from streams.live.rows import Rows, Tables
 from streams.live.transport import Transport
+from streams.memory import calm_memory
 
 BATCH_TOPICS = (
     topics.COUNTS,
@@ -220,7 +220,7 @@ def run_worker(app: App) -> int:
         0 after a signal, 1 after an error, which is the app's `halted`. If it has not stopped 20 s after a signal the
         process is ended with 70, and 5 s after an error with that error's exit status.
     """
-    calm_collector()
+    calm_memory()
     app.owns_process = True
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -84,7 +84,7 @@ def main() -> None:
         "--only", action="append", choices=("race", *MEASURES), help="of all; may be repeated"
     )
     parser.add_argument("--rounds", type=int, default=3, help="of the race")
-    parser.add_argument("--events", type=int, default=1_000_000, help="of the race; the slow take fewer")
+    parser.add_argument("--events", type=int, default=3_000_000, help="of the race; the slow take fewer")
     parser.add_argument(
         "--contestant",
         action="append",

@@ -9,6 +9,7 @@ ports.py       what an owner may do with the world
 app.py         the Faust app: settings, one agent, what stops the process
 transport.py, consumer_thread.py, gates.py, fetched.py   runs of raw records instead of single messages
 capped.py      record batches as columns, and bombs among them
+eager.py       what need not wait costs no task
 producer.py    requests that do not wait for each other
 rows.py        the rolling table as a Faust table of packed rows
 statuses.py    keeps account-status true

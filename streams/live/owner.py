@@ -328,8 +328,10 @@ class Owner:
         """
         while True:
             async with self._ports.turn:
-                for _ in range(LOOPS_TO_SEND):
-                    await asyncio.sleep(0)
+                if self._ports.has_to_send:
+                    self._ports.has_to_send = False
+                    for _ in range(LOOPS_TO_SEND):
+                        await asyncio.sleep(0)
                 work = next(works, None)
             if work is None:
                 return
@@ -381,6 +383,7 @@ class Owner:
             return
         now = asyncio.get_running_loop().time
         began = now()
+        self._ports.has_to_send = True
         self._step.begin(draft_of(self._fold, work, writer=self._writer))
         ending = await self.performer.perform(self._step)
         if ending is not None:

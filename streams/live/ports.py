@@ -46,6 +46,8 @@ class Ports:
         self.counts = counts
         self.turn = asyncio.Lock()
         """Held by the partition that decides."""
+        self.has_to_send = False
+        """A partition has begun to journal since another one decided."""
         self._app = app
         self._bootstrap = bootstrap
         self._prefix = prefix

@@ -22,9 +22,11 @@ from faust.tables.recovery import RebalanceAgain, ServiceStopped
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import Service
+from mode.services import WaitResults
 
 from schemas.errors import InvariantBroken, TransportError
 from streams.live.consumer_thread import Listener, Thread
+from streams.live.eager import Ended, begin
 from streams.live.fetched import Record, Run
 from streams.live.gates import Gate, Gates, Revoked
 from streams.live.producer import Producer
@@ -188,6 +190,21 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         except (TransportError, InvariantBroken) as error:
             await self.app.halt(error)
             raise
+
+    async def wait_first(self, *waited: Any, timeout: Any = None) -> WaitResults:  # noqa: ASYNC109
+        """Wait as mode does, in one task for each; but not for what comes to its end at once.
+
+        Faust waits so for each message to be in the agent's queue, as the flow may stop while that is full.
+        """
+        first, *others = waited
+        if not asyncio.iscoroutine(first) or timeout is not None:
+            return cast(WaitResults, await super().wait_first(*waited, timeout=timeout))
+        begun = begin(first)
+        if isinstance(begun, Ended):
+            for other in others:
+                other.close()
+            return WaitResults([first], [begun.result], stopped=False)
+        return cast(WaitResults, await super().wait_first(begun, *others))
 
     def resume_flow(self) -> None:
         """Let the flow go on, looking at once for what waits in the fetch buffer."""

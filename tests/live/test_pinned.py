@@ -80,6 +80,7 @@ OVERRIDDEN = [
     ),
     (driver.Consumer, "_new_consumer_thread", "self", "our consumer thread would not be used"),
     (BaseConsumer, "getmany", "self, timeout", "runs would be taken apart into messages"),
+    (Service, "wait_first", "self, coros, timeout", "each message would cost four tasks again"),
     (BaseConsumer, "_filter_tps_with_pending_acks", "self, topics", "accepted ones would not be committed"),
     (BaseConsumer, "_new_offset", "self, tp", "other than accepted positions would be committed"),
     (BaseConsumer, "_should_commit", "self, tp, offset", "other than accepted positions would be committed"),

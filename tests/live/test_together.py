@@ -24,7 +24,7 @@ class Counting(Owner):
     """An owner whose entries need no broker: they are counted, and their rows applied."""
 
     def __init__(self) -> None:
-        ports = SimpleNamespace(release=lambda *_: None, counts=None, turn=asyncio.Lock())
+        ports = SimpleNamespace(release=lambda *_: None, counts=None, turn=asyncio.Lock(), has_to_send=False)
         how = {"time": "clock", "writer": "w", "until": None, "pace": Pace(None), "lost_allowed": {}}
         super().__init__(0, ports, **how)
         self.view, self.entries = {}, []

@@ -157,6 +157,7 @@ class SimPorts:
         self.rows = SimRows(broker, home)
         self.counts = Tallies()
         self.turn = contextlib.nullcontext()  # whose turn it is to decide is a matter of speed alone
+        self.has_to_send = False
         self.assigned: set[int] = set()
         self.delivers = False
         self.fetching: dict[tuple[str, int], Fetched] = {}

@@ -217,8 +217,8 @@ def encode_hashed(n: int, epoch: int, prev: str, writer: str, content: bytes) ->
 
     Nearly all of an entry stands before its seal, is the same with it and without it, and is hashed once.
     """
-    before = _encoder.encode({"content": msgspec.Raw(content), "epoch": epoch, "n": n, "prev": prev})[:-1]
-    behind = b"," + _encoder.encode({"v": VERSION, "writer": writer})[1:]
+    before = b'{"content":%b,"epoch":%d,"n":%d,"prev":%b' % (content, epoch, n, _encoder.encode(prev))
+    behind = b',"v":%d,"writer":%b}' % (VERSION, _encoder.encode(writer))
     hashed = hashlib.sha256(before)
     unsealed = hashed.copy()
     unsealed.update(behind)

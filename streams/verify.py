@@ -30,6 +30,8 @@ COMPARE = (
     "All that comes before agrees; nothing after it was looked at. Compare it with another copy of the journal, such "
     "as a new `nameplate journal export FILE`."
 )
+BUFFER_BYTES = 1024 * 1024
+"""Twice what an entry has at most: most lines are read in one piece."""
 
 
 class _Told(TypedDict, total=False):
@@ -341,7 +343,7 @@ def read_journal(
         AuditError: a line is no entry.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=BUFFER_BYTES) as file:
             opened(file.tell)
             for number, line in enumerate(file, 1):
                 raw = line.removesuffix(b"\n")

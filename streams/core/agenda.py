@@ -74,9 +74,8 @@ class Agenda:
         """Plan the next due of one row that was changed."""
         place = key.decode().partition(":")
         due = next_due(book.policies.get(place[0]), row, after) if row is not None else None
-        planned = self._planned.get(key)
         now = self._plan(key, place, due)
-        if now is not None and now != planned:
+        if now is not None:
             heappush(self._heap, now)
             self.next_at = min(self.next_at, now.due)
 
@@ -93,14 +92,18 @@ class Agenda:
             if due.rank in (PHASE_END, PHASE_BEGIN):
                 return due
             key = due.key.encode()
-            if self._planned.get(key) == due:
+            if self._planned.get(key) is due:
                 del self._planned[key]
                 return due
         return None
 
     def _plan(self, key: bytes, place: tuple[str, str, str], due: tuple[int, int] | None) -> Due | None:
+        """Plan a due of a key, or none; return it where it is not planned already."""
         if due is None:
             self._planned.pop(key, None)
+            return None
+        planned = self._planned.get(key)
+        if planned is not None and (planned.due, planned.rank) == due:
             return None
         platform, _, account_id = place
         platform = self._platforms.setdefault(platform, platform)  # one text for all dues, not one for each

@@ -186,17 +186,21 @@ that begin or end at the instant of the decision."""
 
 
 _NAMES = {code: frozenset(wording.values) for code, wording in REASONS.items()}
+_FORMS = {
+    code: {name: code for name in sorted({"code", *wording.values})} for code, wording in REASONS.items()
+}
+"""Of each code its names in canonical order, to be filled with values."""
 
 
 def reason(code: str, **values: Any) -> Reason:
-    """Return one reason as it stands on the wire.
+    """Return one reason as it stands on the wire, in canonical order.
 
     Raises:
         InvariantBroken: the code is not in the table, or its values are others.
     """
     if values.keys() != _NAMES.get(code):
         raise InvariantBroken(f"reason {code!r} with values {sorted(values)} is not in the table")
-    return {"code": code, **values}
+    return {**_FORMS[code], **values}
 
 
 def sentence(given: Reason) -> str:

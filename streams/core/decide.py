@@ -115,13 +115,13 @@ def _take(case: Case, record: Input, before: Row | None) -> bool:
     match record:
         case FollowerCountChanged():
             return _take_count(case, record, before)
-        case ProfileChanged() | AnswerGiven() | NameDisplayChanged() | AdjudicationMade():
-            return _take_fact(case, record)
         case Due():
             return _fall_due(case, record)
         case BookAdopted():
             case.because(reason("book-adopted", book=record.book))
             return True
+        case ProfileChanged() | AnswerGiven() | NameDisplayChanged() | AdjudicationMade():
+            return _take_fact(case, record)
         case _:
             assert_never(record)
 

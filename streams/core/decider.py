@@ -68,7 +68,7 @@ class Decider:
         self.root = 0
         self.entry = 0
         """The number of the entry that will hold what is decided now."""
-        self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0))
+        self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0), publishes=publishes)
         self.open_duties = 0
         """How many rows have an obligation that is open."""
         self.agenda = Agenda(self.keys)

@@ -10,7 +10,7 @@ from schemas.account import NO_COUNT, Row
 from schemas.instant import text
 from schemas.outputs import OF_TYPE, TOPIC_OF_TYPE, AccountStatus, check_written, ordered
 from schemas.policy import Policy
-from schemas.wire import assembled, in_order, sha256_hex
+from schemas.wire import in_order, sha256_hex
 from streams.core.decide import SHORT_ID_DIGITS
 from streams.core.obligations import Saying
 from streams.core.scope import is_confirming
@@ -22,6 +22,7 @@ Published = tuple[bytes | None, bytes | None, Headers]
 
 _SPEC = ("ce_specversion", b"1.0")
 _JSON = ("content-type", b"application/json")
+_FORMS = {kind: ordered(model) for kind, model in OF_TYPE.items()}
 
 
 class Sealer:
@@ -30,11 +31,13 @@ class Sealer:
     Args:
         partition: The partition of the inputs, and of the outputs.
         next_seq: The next sequence number of each output topic, from the last accepted entry.
+        publishes: Whether anybody wants headers.
     """
 
-    def __init__(self, partition: int, next_seq: dict[str, int]) -> None:
+    def __init__(self, partition: int, next_seq: dict[str, int], *, publishes: bool = True) -> None:
         self.partition = partition
         self.next_seq = next_seq
+        self._publishes = publishes
         self._source = _source(partition)
 
     def seal(self, saying: Saying, common: dict[str, Any], key: bytes) -> tuple[str, bytes, Headers]:
@@ -53,21 +56,22 @@ class Sealer:
         """
         kind = saying.type
         topic = TOPIC_OF_TYPE[kind]
-        fields = {
+        record = _FORMS[kind](
             **saying.fields,
             **common,
-            "type": kind,
-            "obligation_id": saying.obligation_id,
-            "phase": saying.phase,
-            "reasons": raw(assembled(saying.reasons)),
-        }
-        record = ordered(OF_TYPE[kind])(**fields)
+            type=kind,
+            obligation_id=saying.obligation_id,
+            phase=saying.phase,
+            reasons=saying.reasons,
+        )
         record.id = output_id = sha256_hex(in_order(record))[:SHORT_ID_DIGITS]
         record.seq = self.next_seq[topic]
         record.partition = self.partition
         written = in_order(record)
-        check_written(fields, written)
+        check_written(kind, written)
         self.next_seq[topic] += 1
+        if not self._publishes:
+            return topic, written, ()
         return topic, written, _headers(kind, output_id, common["decided_at"], self._source, key)
 
 

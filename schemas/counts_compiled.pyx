@@ -14,12 +14,13 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SI
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy, strncmp
 
+from schemas.instant_compiled cimport past_instant
+
 from schemas.fields import MOST_BYTES, MOST_FOLLOWERS
 from schemas.inputs import FollowerCountChanged
 
 cdef Py_ssize_t most_bytes = MOST_BYTES
 cdef int64_t most_followers = MOST_FOLLOWERS
-cdef int64_t second_us = 1_000_000
 
 cdef enum:
     EVENT_ID = 1
@@ -95,88 +96,11 @@ cdef inline const unsigned char* _past_number(const unsigned char* at, int64_t* 
     return at  # a further digit is no comma
 
 
-cdef inline int _digits(const unsigned char* at, int count) noexcept nogil:
-    """Return the number of so many digits, -1 where there are others."""
-    cdef int found = 0, place
-    for place in range(count):
-        if not CLASSES[at[place]] & DIGIT:
-            return -1
-        found = found * 10 + (at[place] - c"0")
-    return found
-
-
-cdef inline int64_t _days(int year, int month, int day) noexcept nogil:
-    """Return the days since 1970 of a date of the Gregorian calendar.
-
-    Source:
-        H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil: years that begin in March.
-    """
-    cdef int moved = year - (month <= 2)
-    cdef int era = moved // 400
-    cdef int of_era = moved - era * 400
-    cdef int of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
-    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
-
-
-cdef inline int _days_of_month(int year, int month) noexcept nogil:
-    if month == 2:
-        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
-
-
-cdef const unsigned char* _past_instant(const unsigned char* at, int64_t* instant) noexcept nogil:
-    """Return where an RFC 3339 instant in quotes ends, NULL where there is none or the years are the first or last."""
-    cdef int year, month, day, hour, minute, second, places = 0, offset = 0
-    cdef int64_t micros = 0
+cdef inline const unsigned char* _past_quoted_instant(const unsigned char* at, int64_t* instant) noexcept nogil:
     if at[0] != c'"':
         return NULL
-    at += 1
-    year = _digits(at, 4)
-    if year < 2 or year > 9998 or at[4] != c"-":
-        return NULL
-    month = _digits(at + 5, 2)
-    if month < 1 or month > 12 or at[7] != c"-":
-        return NULL
-    day = _digits(at + 8, 2)
-    if day < 1 or day > _days_of_month(year, month) or at[10] != c"T":
-        return NULL
-    hour = _digits(at + 11, 2)
-    if hour < 0 or hour > 23 or at[13] != c":":
-        return NULL
-    minute = _digits(at + 14, 2)
-    if minute < 0 or minute > 59 or at[16] != c":":
-        return NULL
-    second = _digits(at + 17, 2)
-    if second < 0 or second > 59:
-        return NULL
-    at += 19
-    if at[0] == c".":
-        at += 1
-        while CLASSES[at[0]] & DIGIT and places < 6:
-            micros = micros * 10 + (at[0] - c"0")
-            at += 1
-            places += 1
-        if places == 0:
-            return NULL
-        for places in range(places, 6):
-            micros *= 10
-    if at[0] == c"Z":
-        at += 1
-    elif at[0] == c"+" or at[0] == c"-":
-        places = _digits(at + 1, 2)
-        if places < 0 or places > 23 or at[3] != c":":
-            return NULL
-        offset = _digits(at + 4, 2)
-        if offset < 0 or offset > 59:
-            return NULL
-        offset += 60 * places
-        if at[0] == c"-":
-            offset = -offset
-        at += 6
-    else:
-        return NULL
-    instant[0] = (_days(year, month, day) * 86400 + (hour * 60 + minute - offset) * 60 + second) * second_us + micros
-    return at + 1 if at[0] == c'"' else NULL
+    at = past_instant(at + 1, instant)
+    return at + 1 if at != NULL and at[0] == c'"' else NULL
 
 
 cdef inline int _field(const unsigned char* at, Py_ssize_t* size) noexcept nogil:
@@ -225,7 +149,7 @@ cdef const unsigned char* past_count(const unsigned char* at, Count* count) noex
         elif field == FOLLOWERS:
             at = _past_number(at, &count.followers)
         else:
-            at = _past_instant(at, &count.at)
+            at = _past_quoted_instant(at, &count.at)
         if at == NULL:
             return NULL
         at = past_space(at)

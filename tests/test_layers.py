@@ -95,7 +95,8 @@ BANNED_CALLS = frozenset(
 THRESHOLDS = range(100_000, 2**53)
 """What could be a number of followers that somebody has made a law of."""
 NO_THRESHOLDS: dict[str, frozenset[int]] = {
-    "schemas.instant": frozenset({1_000_000, 999_999}),  # microseconds of a second
+    "schemas.instant": frozenset({1_000_000}),  # microseconds of a second
+    "schemas.instant_python": frozenset({1_000_000, 999_999}),
     "schemas.strict_json": frozenset({999_999}),  # exponents
     "schemas.partitioner": frozenset({0x9747B28C, 0x5BD1E995}),  # murmur2
     "streams.core.fold": frozenset({256 * 1024, 384 * 1024}),  # bytes of an entry

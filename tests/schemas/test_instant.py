@@ -3,10 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from forms import forms_of
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.instant import DAY, SECOND, day_number, parse, text
+from schemas import instant_python
+from schemas.instant import DAY, FOREVER, SECOND, day_number, parse, text
+
+FORMS = forms_of("schemas.instant")
 
 FIRST = parse("0001-01-01T00:00:00Z")
 LAST = parse("9999-12-31T23:59:59.999999Z")
@@ -107,3 +111,57 @@ def test_texts_of_whole_seconds_sort_as_their_instants(one, other):
 
 def test_a_day_begins_at_midnight_utc_also_before_1970():
     assert [day_number(at) for at in (-DAY, -1, 0, DAY - 1, DAY)] == [-1, -1, 0, 0, 1]
+
+
+def said_of(call, value):
+    """Return what a call returns, or the kind of what it raises."""
+    try:
+        return call(value)
+    except (ValueError, OverflowError, TypeError) as error:
+        return type(error), str(error)
+
+
+DIGITS = st.text("0123456789", min_size=1, max_size=3)
+NEAR_INSTANTS = st.builds(
+    lambda at, more, place: text(at)[:place] + more + text(at)[place + len(more) :],
+    st.integers(FIRST, LAST),
+    DIGITS
+    | st.sampled_from(
+        ["", "Z", "T", "t", "z", ".", ":", "-", "+08:00", "-23:59Z", " ", "\0", "\u0661", "\ud800"]
+    ),
+    st.integers(0, 27),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=2000)
+@given(said=NEAR_INSTANTS | st.text(max_size=30))
+@example(said="2024-01-02T03:04:05Z\0")
+@example(said="0001-01-01T00:00:00+00:01")
+@example(said="9999-12-31T23:59:59.9-00:01")
+def test_every_form_reads_and_refuses_a_text_as_python_does(form, said):
+    assert said_of(form.parse, said) == said_of(instant_python.parse, said)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(instant=st.integers(FIRST, LAST) | st.integers())
+@example(instant=FIRST - 1)
+@example(instant=LAST + 1)
+@example(instant=FOREVER)
+def test_every_form_writes_an_instant_as_python_does(form, instant):
+    found = said_of(form.text, instant)
+    if FIRST <= instant <= LAST:
+        assert found == instant_python.text(instant)
+    else:
+        assert found[0] is OverflowError
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_writes_and_reads_the_ends_of_every_month(form):
+    for year in (*range(1, 9999, 97), 1900, 2000, 2023, 2024, 2100, 9999):
+        for month in range(1, 13):
+            at = parse(f"{year:04}-{month:02}-01T00:00:00Z")
+            for instant in (at, at - 1, at + DAY - 1):
+                if instant >= FIRST:
+                    assert form.text(instant) == instant_python.text(instant)
+                    assert form.parse(form.text(instant)) == instant

@@ -186,9 +186,7 @@ that begin or end at the instant of the decision."""
 
 
 _NAMES = {code: frozenset(wording.values) for code, wording in REASONS.items()}
-_FORMS = {
-    code: dict.fromkeys(sorted({"code", *wording.values}), code) for code, wording in REASONS.items()
-}
+_FORMS = {code: dict.fromkeys(sorted({"code", *wording.values}), code) for code, wording in REASONS.items()}
 """Of each code its names in canonical order, to be filled with values."""
 
 

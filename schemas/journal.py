@@ -33,6 +33,8 @@ _CLOCKS = ("clock", "records")
 _ALWAYS = {"T", "cause", "key", "before", "reasons", "outputs"}
 _SOMETIMES = {"after", "dead"}
 _NO_RAW = msgspec.Raw(b"")
+_BEFORE_CONTENT, _BEHIND_CONTENT = b'{"content":', b'},"epoch":'
+"""As we write an entry, the latter stands nowhere behind the content: no text holds a bare quote."""
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _QUOTE_OR_ESCAPE = re.compile(rb'["\\]')
@@ -162,6 +164,7 @@ class Outline(NamedTuple):
     """An entry of which all but its decisions is read."""
 
     envelope: Envelope
+    """Without the content, which stands beside it."""
     content: EntryOutline
     hash: str
     """Of the entry."""
@@ -217,7 +220,7 @@ def encode_hashed(n: int, epoch: int, prev: str, writer: str, content: bytes) ->
 
     Nearly all of an entry stands before its seal, is the same with it and without it, and is hashed once.
     """
-    before = b'{"content":%b,"epoch":%d,"n":%d,"prev":%b' % (content, epoch, n, _encoder.encode(prev))
+    before = b'%b%b,"epoch":%d,"n":%d,"prev":%b' % (_BEFORE_CONTENT, content, epoch, n, _encoder.encode(prev))
     behind = b',"v":%d,"writer":%b}' % (VERSION, _encoder.encode(writer))
     hashed = hashlib.sha256(before)
     unsealed = hashed.copy()
@@ -278,9 +281,10 @@ def read_outline(raw: bytes) -> Outline | None:
     Whoever gets None asks `read_envelope` and `read_content` for the reason. What stands inside the decisions
     is not looked at, nor how deep it is nested; all the rest is canonical, and the seal fits.
     """
+    end = raw.rfind(_BEHIND_CONTENT) + 1
     try:
-        envelope = _envelopes.decode(raw)
-        content = _outlines.decode(envelope.content)
+        envelope = _envelopes.decode(b"{" + raw[end + 1 :])
+        content = _outlines.decode(memoryview(raw)[len(_BEFORE_CONTENT) : end])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     again, digest = encode_hashed(

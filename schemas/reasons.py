@@ -185,7 +185,6 @@ those in force that cover the account, `{in_force}` all in force, `{beginning}` 
 that begin or end at the instant of the decision."""
 
 
-_NAMES = {code: frozenset(wording.values) for code, wording in REASONS.items()}
 _FORMS = {code: dict.fromkeys(sorted({"code", *wording.values}), code) for code, wording in REASONS.items()}
 """Of each code its names in canonical order, to be filled with values."""
 
@@ -196,9 +195,11 @@ def reason(code: str, **values: Any) -> Reason:
     Raises:
         InvariantBroken: the code is not in the table, or its values are others.
     """
-    if values.keys() != _NAMES.get(code):
+    form = _FORMS.get(code, {})
+    given = {**form, **values}
+    if not len(values) + 1 == len(form) == len(given):
         raise InvariantBroken(f"reason {code!r} with values {sorted(values)} is not in the table")
-    return {**_FORMS[code], **values}
+    return given
 
 
 def sentence(given: Reason) -> str:

@@ -147,17 +147,14 @@ def canonical(value: Any) -> bytes:
     return out
 
 
-def assembled(value: Any) -> bytes:
-    """Return the canonical JSON of canonical parts: `msgspec.Raw`, integers, and texts without surprises.
+assembled = _SORTED.encode
+"""Return the canonical JSON of canonical parts: `msgspec.Raw`, integers, and texts without surprises.
 
-    The caller vouches for the parts; all keys are ASCII and there are no decimals outside of them.
-    """
-    return _SORTED.encode(value)
+The caller vouches for the parts; all keys are ASCII and there are no decimals outside of them.
+"""
 
-
-def in_order(value: Any) -> bytes:
-    """Return what `assembled` returns of a value in which all keys stand in canonical order."""
-    return _AS_IT_STANDS.encode(value)
+in_order = _AS_IT_STANDS.encode
+"""Return what `assembled` returns of a value in which all keys stand in canonical order."""
 
 
 def _in_order(value: Any) -> Any:

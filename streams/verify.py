@@ -67,7 +67,7 @@ class Auditor:
         self.entries = self.decisions = 0
         self._rows: dict[bytes, bytes] = {}
         time: Time = "records" if first.time == "records" else "clock"
-        self._decider = Decider(partition, self._rows, time, publishes=False)
+        self._decider = Decider(partition, self._rows, time, takes=False)
         self._positions = dict.fromkeys(topics.INPUTS, 0)
         self._published = dict.fromkeys(topics.OUTPUTS, 0)
         self._writer = ""

@@ -53,26 +53,27 @@ class Decider:
         partition: Its number.
         view: The rows as the shell keeps them; changed ones are kept here until `settled`.
         time: What moves T: ticks, or the records' own instants.
-        publishes: Keep what is to be published; who only compares what is journaled does without.
+        takes: Keep what is to be published, and the bands in which accounts sleep; who only compares what is
+            journaled does without.
     """
 
     bands: dict[bytes, Band]
-    """Of each row, from the first book on."""
+    """Of each row, from the first book on, if records are taken."""
     asleep: dict[str, Band]
     """Of each platform the band of an account that nobody watches, from the first book on."""
 
-    def __init__(self, partition: int, view: View, time: Time, *, publishes: bool = True) -> None:
+    def __init__(self, partition: int, view: View, time: Time, *, takes: bool = True) -> None:
         self.time = time
         self.T = BEFORE_TIME
         self.book: PolicyBook | None = None
         self.root = 0
         self.entry = 0
         """The number of the entry that will hold what is decided now."""
-        self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0), publishes=publishes)
+        self.sealer = Sealer(partition, dict.fromkeys(topics.OUTPUTS, 0), publishes=takes)
         self.open_duties = 0
         """How many rows have an obligation that is open."""
         self.agenda = Agenda(self.keys)
-        self._publishes = publishes
+        self._takes = takes
         self._view = view
         self._changed: dict[bytes, bytes | None] = {}
         self.begin()
@@ -118,7 +119,7 @@ class Decider:
             row = unpack(packed)
             self.open_duties += _has_duty(row)
             policy = book.policies.get(place_of(key)[0])
-            if policy is not None:
+            if self._takes and policy is not None:
                 self.bands[key] = band_of(policy, row)
             yield key, row
 
@@ -213,11 +214,11 @@ class Decider:
             self.open_duties += _has_duty(decision.row) - _has_duty(row)
         effective_at = record.due if isinstance(record, Due) else self.T
         self.agenda.plan(self.book, key, decision.row, effective_at)
-        if policy is not None and decision.row is not None:
+        if self._takes and policy is not None and decision.row is not None:
             self.bands[key] = band_of(policy, decision.row)
         if not shown:
             return  # nothing was said, either: whatever says something changes its row
-        if self._publishes:
+        if self._takes:
             status = status_of(key_text, policy, decision.row, self.T, self.entry)
             self.publish.setdefault(topics.STATUS, []).append((*status, ()))
         common = common_fields(record.platform, record.account_id, policy, self.book.hash)
@@ -226,7 +227,7 @@ class Decider:
         outputs = []
         for saying in decision.said:
             topic, value, headers = self.sealer.seal(saying, common, key)
-            if self._publishes:
+            if self._takes:
                 self.publish.setdefault(topic, []).append((key, value, headers))
             self.said.append(saying.type)
             outputs.append(raw(value))

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: language_level=3, boundscheck=False
 """`schemas.plain_forms_python`, compiled.
 
 Memory: behind the bytes that are looked at there is a zero byte, and no form holds one. So whoever looks at one byte
@@ -119,9 +119,16 @@ def instant():
 
 
 def row(forms):
-    cdef Row form = Row()
-    form.forms = tuple(forms)
-    return form
+    cdef Row flat = Row()
+    parts = []
+    for form in forms:
+        for part in (<Row>form).forms if isinstance(form, Row) else (form,):
+            if parts and isinstance(part, Text) and isinstance(parts[-1], Text):
+                last = parts.pop()
+                part = text((<Text>last).said + (<Text>part).said)
+            parts.append(part)
+    flat.forms = tuple(parts)
+    return flat
 
 
 def either(forms):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from schemas import topics
 from schemas.digest import digest_of
 from schemas.errors import InputError, InvariantBroken
-from schemas.inputs import ClockTicked, PolicyBookPublished
+from schemas.inputs import PolicyBookPublished
 from schemas.instant import DAY, FOREVER
 from schemas.journal import Cursor, Run
 from schemas.outputs import time_text
@@ -314,9 +314,9 @@ class Fold:
         except InputError as error:
             self._refuse(topic, records[index], error.code)
             return
-        if isinstance(value, PolicyBookPublished):
+        if topic == topics.BOOKS:
             yield from self._adopt(records[index], value)
-        elif isinstance(value, ClockTicked):
+        elif topic == topics.CLOCK:
             yield from decider.advance(_time_of_tick(records[index]), topic, offset)
         elif value is not None:
             if self.time == "records":

@@ -8,6 +8,7 @@ Compiled where there was a C compiler when this program was built; elsewhere reg
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from schemas.fields import MOST_FOLLOWERS as MOST
@@ -28,6 +29,7 @@ except ImportError:
 
 __all__ = ["Form", "form_of"]
 
+_run = cache(run)  # the same few in all forms, so that they stay near the processor
 _CLASS = re.compile(r"(\[[^\]]+\])(?:\{(\d+)(?:,(\d+))?\})?")
 _DIGITS = b"0123456789"
 _NO_BRACKET = bytes(set(range(1, 256)) - set(b"[]{}"))
@@ -59,7 +61,7 @@ def _form(schema: dict[str, Any], named: dict[str, Any]) -> Form:
             inside = instant() if pattern == UTC_INSTANT else row(list(_runs(pattern)))
             return row([text(b'"'), inside, text(b'"')])
         case {"type": "integer", "minimum": 0 | 1 as least} if schema.get("maximum", MOST) == MOST:
-            from_one = row([run(_DIGITS[1:], 1, 1), run(_DIGITS, 0, 14)])
+            from_one = row([_run(_DIGITS[1:], 1, 1), _run(_DIGITS, 0, 14)])
             return from_one if least else either([text(b"0"), from_one])
         case {"type": "array", "items": dict(items)}:
             return row([text(b"["), several(_form(items, named), schema.get("minItems", 0)), text(b"]")])
@@ -69,7 +71,7 @@ def _form(schema: dict[str, Any], named: dict[str, Any]) -> Form:
             return row(list(_members(given, named)))
         case {"type": "object", "additionalProperties": True}:
             # a bracket in a text does not match, so its end is not mistaken
-            return row([text(b"{"), run(_NO_BRACKET, 0, 2**15), text(b"}")])
+            return row([text(b"{"), _run(_NO_BRACKET, 0, 2**15), text(b"}")])
     raise ValueError(f"no form is known of {schema}")
 
 
@@ -81,7 +83,7 @@ def _runs(pattern: str) -> Iterable[Form]:
     for found in classes:
         of, least, most = found.groups()
         plain = bytes(byte for byte in range(128) if re.fullmatch(of, chr(byte)) and byte not in b'"\\')
-        yield run(plain, int(least or 1), int(most or least or 1))
+        yield _run(plain, int(least or 1), int(most or least or 1))
 
 
 def _members(given: dict[str, Any], named: dict[str, Any]) -> Iterable[Form]:

@@ -63,6 +63,6 @@ def holds_only_counts(row: Row) -> bool:
 
 def forgotten_after(policy: Policy, row: Row) -> int:
     """Return the last T at which a row is kept, FOREVER where it is kept for good."""
-    if NO_COUNT != row.followers < policy.watch_from and holds_only_counts(row):
+    if NO_COUNT < row.followers < policy.watch_from and holds_only_counts(row):
         return row.observed_at + KEPT_BEFORE_T
     return FOREVER

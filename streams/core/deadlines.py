@@ -1,7 +1,9 @@
 """When something falls due: grace arithmetic, reminders, and the dues of a row in their order."""
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from schemas.account import Obligation, Row
 from schemas.instant import DAY, after
@@ -15,7 +17,7 @@ KINDS: tuple[Kind, ...] = ("reminder", "deadline", "waiver-end", "phase-end", "p
 REMINDER, DEADLINE, WAIVER_END, PHASE_END, PHASE_BEGIN, DWELL_END = range(len(KINDS))
 
 
-class Due(NamedTuple):
+class Due(msgspec.Struct, frozen=True, order=True, gc=False):
     """Something of one account that falls due; dues sort as they are decided."""
 
     due: int

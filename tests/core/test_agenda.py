@@ -169,6 +169,17 @@ def test_a_due_that_was_planned_anew_does_not_come_twice():
     assert agenda.pop(LAST) is None
 
 
+def test_a_due_that_was_decided_comes_again_where_it_is_planned_again():
+    book = book_of()
+    row = row_of(waived=True, waived_until=day(3))
+    agenda = Agenda(lambda: [KEYS[0]])
+    agenda.rebuild(book, [(KEYS[0], row)], day(0), None)
+    for _ in range(2):  # somebody waives until an instant that has passed
+        assert agenda.pop(day(3)).due == day(3)
+        assert agenda.pop(day(3)) is None
+        agenda.plan(book, KEYS[0], row, day(3))
+
+
 def test_made_anew_where_a_record_stopped_it_holds_what_comes_after_that_place():
     phases = [
         phase_tables(until=text(day(5))),

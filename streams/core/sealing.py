@@ -41,7 +41,7 @@ class Sealer:
         self._source = _source(partition)
 
     def seal(self, saying: Saying, common: dict[str, Any], key: bytes) -> tuple[str, bytes, Headers]:
-        """Return the topic of one output, its canonical bytes, and its headers: those of `headers_of`.
+        """Return the topic of one output, its canonical bytes, and its headers: those of `headers_of`, or none.
 
         Args:
             saying: What it says.
@@ -56,14 +56,9 @@ class Sealer:
         """
         kind = saying.type
         topic = TOPIC_OF_TYPE[kind]
-        record = _FORMS[kind](
-            **saying.fields,
-            **common,
-            type=kind,
-            obligation_id=saying.obligation_id,
-            phase=saying.phase,
-            reasons=saying.reasons,
-        )
+        record = _FORMS[kind](**saying.fields, **common)
+        record.type, record.obligation_id = kind, saying.obligation_id
+        record.phase, record.reasons = saying.phase, saying.reasons
         record.id = output_id = sha256_hex(in_order(record))[:SHORT_ID_DIGITS]
         record.seq = self.next_seq[topic]
         record.partition = self.partition

@@ -209,3 +209,17 @@ def test_a_book_may_be_taken_into_use_row_by_row():
         whole.open_duties,
         whole.agenda.next_at,
     )
+
+
+def test_who_only_compares_decides_the_same_and_keeps_neither_bands_nor_what_is_published():
+    rows = {key_of("acc-b").encode(): pack(row_of(followers=900))}
+    takes, compares = Decider(0, rows, "records"), Decider(0, rows, "records", takes=False)
+    for decider in (takes, compares):
+        decider.use(book_of())
+        decider.T = day(0)
+        decider.decide(key_of(), count_of(at=day(0)), {})
+    assert takes.decisions == compares.decisions != []
+    assert takes.rows == compares.rows != {}
+    assert set(takes.bands) == {key_of().encode(), *rows}
+    assert set(takes.publish) == {topics.DISCLOSURE, topics.GRACE, topics.STATUS}
+    assert compares.bands == compares.publish == {}

@@ -94,6 +94,13 @@ def test_an_output_is_published_under_its_account_and_tells_a_cloud_event_of_its
     }
 
 
+def test_who_publishes_nothing_has_no_headers_made_and_the_same_bytes():
+    quiet = Sealer(0, {topics.GRACE: 0}, publishes=False)
+    topic, value, headers = quiet.seal(reminder(), COMMON, KEY)
+    assert (topic, value) == Sealer(0, {topics.GRACE: 0}).seal(reminder(), COMMON, KEY)[:2]
+    assert headers == ()
+
+
 # The stage that is shown ---------------------------------------------------------------------------
 
 RESTRICTED = row_of(obligation=obligation_of(stage="restricted", measures=tuple(MEASURES)))

@@ -21,7 +21,7 @@ from schemas.errors import AuditError, InputError, OperatorError, PolicyError
 from schemas.instant import parse
 from schemas.journal import EntryContent, Outline, read_content, read_envelope, read_outline
 from schemas.policy import book_from_tables
-from schemas.wire import canonical, decode
+from schemas.wire import canonical, decode, in_order
 from streams.core.decider import BEFORE_TIME, Decider, Time
 from streams.ledger.chain import GENESIS, judge, judge_outline
 from streams.replay.files import Opened
@@ -34,11 +34,23 @@ BUFFER_BYTES = 1024 * 1024
 """Twice what an entry has at most: most lines are read in one piece."""
 
 
+class _Cause(TypedDict, total=False):
+    """Of a due, a record, or a book; a record's value as it stands."""
+
+    topic: Any
+    offset: Any
+    due: Any
+    kind: Any
+    book: Any
+    tables: Any
+    value: msgspec.Raw
+
+
 class _Told(TypedDict, total=False):
     """What a decision has to tell before it can be derived; the rest of it is only compared."""
 
     T: Any
-    cause: Any
+    cause: _Cause
     key: Any
     dead: Any
 
@@ -178,10 +190,9 @@ class Auditor:
                 book = book_from_tables(cause["tables"])
             except PolicyError as error:
                 raise self._differs(f"the book of decision {number}", "a book", str(error)) from None
-            decider.adopt(book, {key: value for key, value in cause.items() if key != "tables"})
-            self._look = decider.look_again(
-                {"topic": cause["topic"], "offset": cause["offset"], "book": book.hash}, None
-            )
+            brought = {"topic": cause["topic"], "offset": cause["offset"], "book": book.hash}
+            decider.adopt(book, brought)
+            self._look = decider.look_again(brought, None)
             self._take()
         elif "book" in cause:
             while not self._due and next(self._look, None) is not None:
@@ -189,18 +200,19 @@ class Auditor:
         elif "value" in cause:
             self._derive_value(number, cause, journaled["key"])
 
-    def _derive_value(self, number: int, cause: dict[str, Any], key: Any) -> None:
+    def _derive_value(self, number: int, cause: _Cause, key: Any) -> None:
         decider = self._decider
         platforms = decider.book.policies if decider.book is not None else {}
         try:
-            record: Any = decode(cause["topic"], str(key).encode(), canonical(cause["value"]), platforms)
+            record: Any = decode(cause["topic"], str(key).encode(), bytes(cause["value"]), platforms)
         except InputError as error:
             raise self._differs(
                 f"the cause of decision {number}", "a record", f"one refused as {error.code}"
             ) from None
         if cause["topic"] not in (topics.COUNTS, topics.FACTS):
             raise self._differs(f"the cause of decision {number}", "a count or a fact", cause["topic"])
-        value = msgspec.Raw(canonical(record.as_value()))
+        encode = in_order if cause["topic"] == topics.COUNTS else canonical
+        value = msgspec.Raw(encode(record.as_value()))
         decider.decide(
             record.key, record, {"topic": cause["topic"], "offset": cause["offset"], "value": value}
         )

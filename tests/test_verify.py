@@ -292,6 +292,17 @@ def test_a_changed_decision_is_named_though_all_after_it_was_chained_anew(case, 
 
 
 @PARTITIONS
+@pytest.mark.parametrize("change", [{"book": "0" * 64}, {"more": 1}])
+def test_an_adoption_says_the_hash_of_the_book_that_it_holds_and_nothing_more(case, partitions, change):
+    touched = case(partitions)
+    changed = contents(touched.entries)
+    adoption = changed[0]["decisions"][0]
+    adoption["cause"].update(change)
+    message = touched.finds(rechained(touched.entries, changed))
+    assert f"cause.{next(iter(change))}" in message
+
+
+@PARTITIONS
 def test_a_journal_decided_by_another_law_than_it_names_is_found_at_its_first_duty(
     case, partitions, tmp_path
 ):

@@ -7,7 +7,7 @@ void.
 
 import hashlib
 import re
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 
@@ -33,8 +33,8 @@ _CLOCKS = ("clock", "records")
 _ALWAYS = {"T", "cause", "key", "before", "reasons", "outputs"}
 _SOMETIMES = {"after", "dead"}
 _NO_RAW = msgspec.Raw(b"")
-_BEFORE_CONTENT, _BEHIND_CONTENT = b'{"content":', b'},"epoch":'
-"""As we write an entry, the latter stands nowhere behind the content: no text holds a bare quote."""
+BEFORE_CONTENT = b'{"content":'
+"""What an entry begins with."""
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _QUOTE_OR_ESCAPE = re.compile(rb'["\\]')
@@ -154,22 +154,6 @@ class EntryContent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkno
                 )
 
 
-class EntryOutline(EntryContent, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A content whose decisions are left as they stand, for a reader that knows what they must be."""
-
-    decisions: tuple[msgspec.Raw, ...]
-
-
-class Outline(NamedTuple):
-    """An entry of which all but its decisions is read."""
-
-    envelope: Envelope
-    """Without the content, which stands beside it."""
-    content: EntryOutline
-    hash: str
-    """Of the entry."""
-
-
 class HeadPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the table stands: an accepted entry, its outputs acknowledged, its rows written (rule 14)."""
 
@@ -197,7 +181,6 @@ class HeadPointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _encoder = msgspec.json.Encoder(order="sorted")
 _envelopes = msgspec.json.Decoder(Envelope)
 _contents = msgspec.json.Decoder(EntryContent)
-_outlines = msgspec.json.Decoder(EntryOutline)
 
 
 def entry_hash(raw: bytes) -> str:
@@ -220,7 +203,7 @@ def encode_hashed(n: int, epoch: int, prev: str, writer: str, content: bytes) ->
 
     Nearly all of an entry stands before its seal, is the same with it and without it, and is hashed once.
     """
-    before = b'%b%b,"epoch":%d,"n":%d,"prev":%b' % (_BEFORE_CONTENT, content, epoch, n, _encoder.encode(prev))
+    before = b'%b%b,"epoch":%d,"n":%d,"prev":%b' % (BEFORE_CONTENT, content, epoch, n, _encoder.encode(prev))
     behind = b',"v":%d,"writer":%b}' % (VERSION, _encoder.encode(writer))
     hashed = hashlib.sha256(before)
     unsealed = hashed.copy()
@@ -273,24 +256,6 @@ def read_content(envelope: Envelope) -> EntryContent:
         return decode_content(raw)
     except EntryUnreadable as error:
         raise EntryUnreadable(f"{where}: {error}") from error
-
-
-def read_outline(raw: bytes) -> Outline | None:
-    """Return what an entry says that is as this release writes it, None where it is not, or not quite.
-
-    Whoever gets None asks `read_envelope` and `read_content` for the reason. What stands inside the decisions
-    is not looked at, nor how deep it is nested; all the rest is canonical, and the seal fits.
-    """
-    end = raw.rfind(_BEHIND_CONTENT) + 1
-    try:
-        envelope = _envelopes.decode(b"{" + raw[end + 1 :])
-        content = _outlines.decode(memoryview(raw)[len(_BEFORE_CONTENT) : end])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    again, digest = encode_hashed(
-        envelope.n, envelope.epoch, envelope.prev, envelope.writer, encode_content(content)
-    )
-    return Outline(envelope, content, digest) if again == raw else None
 
 
 def decode_content(raw: bytes) -> EntryContent:

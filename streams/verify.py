@@ -19,7 +19,8 @@ from schemas import topics
 from schemas.account import apply_rows
 from schemas.errors import AuditError, InputError, OperatorError, PolicyError
 from schemas.instant import parse
-from schemas.journal import EntryContent, Outline, read_content, read_envelope, read_outline
+from schemas.journal import EntryContent, read_content, read_envelope
+from schemas.outlines import Outline, read_outline
 from schemas.policy import book_from_tables
 from schemas.wire import canonical, decode, in_order
 from streams.core.decider import BEFORE_TIME, Decider, Time

@@ -12,12 +12,12 @@ from schemas.errors import InvariantBroken
 from schemas.journal import (
     GENESIS_HASH,
     Envelope,
-    Outline,
     encode_entry,
     encode_hashed,
     entry_hash,
     read_envelope,
 )
+from schemas.outlines import Outline
 
 
 @dataclass(frozen=True, slots=True)

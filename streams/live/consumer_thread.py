@@ -10,7 +10,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.errors import TransportError
-from streams.live.fetched import Run, drain_next, log_end
+from streams.live.fetched import Run, drain_next, fetch_on, log_end
 from streams.live.gates import Gate, Revoked
 from streams.live.remedies import LOOK, said
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from streams.live.transport import Consumer
 
 FETCH_WAIT_MS = 200  # Faust's 1500 also holds up every question asked on the same connection
+
+ASK_EVERY_S = 0.008
+"""Between two questions for more. Where counts trickle in from many senders the broker answers each at once, with some
+tens of them, and an answer costs a worker as much as thousands: at 20,000 a second this is a third of its CPU. A count
+waits 4 ms longer for it in the mean; the slowest, which wait for the CPU, less long than without."""
 
 
 def _unreadable(tp: Any, error: Exception) -> TransportError:
@@ -45,6 +50,8 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The consumer thread: drains aiokafka's fetcher in whole record batches."""
 
     consumer: "Consumer"
+    _asks_at = 0.0
+    """When aiokafka is, or was last, told to ask for more."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -106,7 +113,10 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 if fetcher._fetch_task.done():  # nothing would ever be fetched again
                     fetcher._fetch_task.result()
                     raise ConsumerStoppedError
+                waiting = len(fetcher._records)
                 runs = self._drain(fetcher)
+                if len(fetcher._records) < waiting:
+                    self._fetch_on(fetcher)
                 left = deadline - self.thread_loop.time()
                 if runs or left <= 0:
                     return runs
@@ -117,6 +127,13 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 else:
                     waiter.cancel()
             return []
+
+    def _fetch_on(self, fetcher: Any) -> None:
+        """Let aiokafka ask for more, but not at once after it has asked."""
+        now = self.thread_loop.time()
+        if self._asks_at <= now:  # else it is going to be told, of these partitions, too
+            self._asks_at = max(now, self._asks_at + ASK_EVERY_S)
+            self.thread_loop.call_at(self._asks_at, fetch_on, fetcher)
 
     def _drain(self, fetcher: Any) -> list[Run]:
         runs: list[Run] = []

@@ -163,7 +163,7 @@ def drain(result: Any, tp: Any, gate: Any) -> Run | None:
 
 
 def drain_next(fetcher: Any, tp: Any, gate: Any) -> Run | None:
-    """Drain what was fetched of a partition; once nothing is left, let aiokafka fetch on.
+    """Drain what was fetched of a partition, and forget it once nothing is left: then `fetch_on` has to follow.
 
     Raises:
         CorruptRecordException: as `drain`.
@@ -172,8 +172,12 @@ def drain_next(fetcher: Any, tp: Any, gate: Any) -> Run | None:
     run = drain(found, tp, gate)
     if run is None or not found.has_more():
         del fetcher._records[tp]
-        fetcher._notify(fetcher._wait_consume_future)
     return run
+
+
+def fetch_on(fetcher: Any) -> None:
+    """Let aiokafka fetch of the partitions of which nothing is left."""
+    fetcher._notify(fetcher._wait_consume_future)
 
 
 async def poll(consumer: Any, timeout_s: float) -> list[Run]:
@@ -202,6 +206,7 @@ async def poll(consumer: Any, timeout_s: float) -> list[Run]:
         run = drain_next(fetcher, tp, None)
         if run is not None:
             runs.append(run)
+    fetch_on(fetcher)
     return runs
 
 

@@ -4,3 +4,7 @@ from libc.stdint cimport int64_t
 
 
 cdef const unsigned char* past_instant(const unsigned char* at, int64_t* instant) noexcept nogil
+
+
+cdef inline bint is_digit(unsigned char byte) noexcept nogil:
+    return c"0" <= byte <= c"9"

@@ -20,10 +20,6 @@ cdef enum:
     LONGEST = 27  # 2024-01-02T03:04:05.123456Z
 
 
-cdef inline bint is_digit(unsigned char byte) noexcept nogil:
-    return c"0" <= byte <= c"9"
-
-
 cdef inline int _digits(const unsigned char* at, int count) noexcept nogil:
     """Return the number of so many digits, -1 where there are others."""
     cdef int found = 0, place

@@ -7,9 +7,7 @@ after the other, and goes on only past those that fit, stops there at the latest
 
 from libc.string cimport strncmp
 
-
-cdef inline bint is_digit(unsigned char byte) noexcept:
-    return c"0" <= byte <= c"9"
+from schemas.instant_compiled cimport is_digit
 
 
 cdef class Form:

@@ -57,7 +57,7 @@ def keep_in_memory() -> None:
 
 def files() -> str:
     """Return where temporary files lie."""
-    return "in memory" if Path(tempfile.gettempdir()) == IN_MEMORY else "on a disk"
+    return "in memory" if Path(tempfile.gettempdir()).is_relative_to(IN_MEMORY) else "on a disk"
 
 
 class Rig:

@@ -21,8 +21,8 @@ FETCH_WAIT_MS = 200  # Faust's 1500 also holds up every question asked on the sa
 
 ASK_EVERY_S = 0.008
 """Between two questions for more. Where counts trickle in from many senders the broker answers each at once, with some
-tens of them, and an answer costs a worker as much as thousands: at 20,000 a second this is a third of its CPU. A count
-waits 4 ms longer for it in the mean; the slowest, which wait for the CPU, less long than without."""
+tens of them, and an answer costs a worker as much as thousands: at 20,000 a second this is a third of its CPU. The
+median count waits 2 ms longer for it; the slowest, which wait for the CPU, less long than without."""
 
 
 def _unreadable(tp: Any, error: Exception) -> TransportError:

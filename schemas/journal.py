@@ -203,14 +203,42 @@ def encode_hashed(n: int, epoch: int, prev: str, writer: str, content: bytes) ->
 
     Nearly all of an entry stands before its seal, is the same with it and without it, and is hashed once.
     """
-    before = b'%b%b,"epoch":%d,"n":%d,"prev":%b' % (BEFORE_CONTENT, content, epoch, n, _encoder.encode(prev))
+    before = b"%b%b%b" % (BEFORE_CONTENT, content, _before_seal(n, epoch, prev))
+    sealed, digest = _sealed(before, writer)
+    return before + sealed, digest
+
+
+def hash_sealed(n: int, epoch: int, prev: str, writer: str, raw: bytes, end: int) -> str | None:
+    """Return the hash of the entry that `encode_hashed` makes round the content of one, None where that is another one.
+
+    Args:
+        n: As the entry says.
+        epoch: As the entry says.
+        prev: As the entry says.
+        writer: As the entry says.
+        raw: Its bytes.
+        end: Where its content ends.
+    """
+    between = _before_seal(n, epoch, prev)
+    behind = end + len(between)
+    sealed, digest = _sealed(memoryview(raw)[:behind], writer)
+    is_ours = raw.startswith(BEFORE_CONTENT) and raw[end:] == between + sealed
+    return digest if is_ours else None
+
+
+def _before_seal(n: int, epoch: int, prev: str) -> bytes:
+    return b',"epoch":%d,"n":%d,"prev":%b' % (epoch, n, _encoder.encode(prev))
+
+
+def _sealed(before: bytes | memoryview, writer: str) -> tuple[bytes, str]:
+    """Return an entry from its seal on, and its hash."""
     behind = b',"v":%d,"writer":%b}' % (VERSION, _encoder.encode(writer))
     hashed = hashlib.sha256(before)
     unsealed = hashed.copy()
     unsealed.update(behind)
-    sealed = b',"seal":"%s"%s' % (unsealed.hexdigest().encode(), behind)
+    sealed = b',"seal":"%b"%b' % (unsealed.hexdigest().encode(), behind)
     hashed.update(sealed)
-    return before + sealed, hashed.hexdigest()
+    return sealed, hashed.hexdigest()
 
 
 def _body(

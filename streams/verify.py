@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypedDict, overload
+from typing import Any, Literal, overload
 
 import msgspec
 
@@ -20,7 +20,7 @@ from schemas.account import apply_rows
 from schemas.errors import AuditError, InputError, OperatorError, PolicyError
 from schemas.instant import parse
 from schemas.journal import EntryContent, read_content, read_envelope
-from schemas.outlines import Outline, read_outline
+from schemas.outlines import Outline, Told, ToldCause, read_outline, read_told
 from schemas.policy import book_from_tables
 from schemas.wire import canonical, decode, in_order
 from streams.core.decider import BEFORE_TIME, Decider, Time
@@ -35,28 +35,8 @@ BUFFER_BYTES = 1024 * 1024
 """Twice what an entry has at most: most lines are read in one piece."""
 
 
-class _Cause(TypedDict, total=False):
-    """Of a due, a record, or a book; a record's value as it stands."""
-
-    topic: Any
-    offset: Any
-    due: Any
-    kind: Any
-    book: Any
-    tables: Any
-    value: msgspec.Raw
-
-
-class _Told(TypedDict, total=False):
-    """What a decision has to tell before it can be derived; the rest of it is only compared."""
-
-    T: Any
-    cause: _Cause
-    key: Any
-    dead: Any
-
-
-_told = msgspec.json.Decoder(_Told).decode
+_ENDS = (b",", b"")
+"""What stands behind a decision: another one, or nothing."""
 _instant = lru_cache(maxsize=4)(parse)  # an entry and its decisions name the same one
 
 
@@ -111,6 +91,7 @@ class Auditor:
         before, content = self.head, content_of(read)
         if isinstance(read, Outline):
             self.head, envelope = judge_outline(before, read)
+            decisions, told = read.decisions, read.told
         else:
             self.head, envelope = judge(before, before.next_offset, raw)
         if envelope is None:
@@ -119,16 +100,17 @@ class Auditor:
             )
         if not isinstance(read, Outline):
             self._check_form(raw)
+            decisions = b",".join(map(canonical, content.decisions))
+            told = read_told(decisions)
         is_takeover = envelope.epoch != before.epoch
         if not is_takeover and self._writer and envelope.writer != self._writer:
             raise self._differs("writer", self._writer, envelope.writer)
         self._writer = envelope.writer
-        if is_takeover and (content.decisions or any(run.digest is not None for run in content.runs)):
+        if is_takeover and (told or any(run.digest is not None for run in content.runs)):
             raise self._differs("a takeover", "no decisions and no runs", "some")
         self._check_time(content, is_takeover=is_takeover)
         self._check_runs(content)
-        for number, decision in enumerate(content.decisions):
-            self._derive(number, decision)
+        self._derive(decisions, told)
         self._check_end(content)
         self.entries += 1
 
@@ -156,67 +138,69 @@ class Auditor:
 
     # Decisions -----------------------------------------------------------------------------------
 
-    def _derive(self, number: int, journaled: Any) -> None:
-        """Derive the next decision and hold it against the journal's: a value, or its bytes."""
-        found = bytes(journaled) if isinstance(journaled, msgspec.Raw) else canonical(journaled)
-        if not self._due or self._due[0] != found:
-            self._derive_another(number, found)
-        expected = self._due.popleft()
-        if expected != found:
-            said = msgspec.json.decode(found)
-            raise self._differs(f"decision {number} ({named(said)})", *first_difference(expected, found))
-        self.decisions += 1
+    def _derive(self, decisions: bytes, told: list[Told]) -> None:
+        """Derive the decisions of an entry and hold each against the journal's bytes, where it has to stand."""
+        at, due = 0, self._due
+        for number, one in enumerate(told):
+            if not due or not decisions.startswith(due[0], at):
+                self._derive_another(number, one, decisions)
+            expected = due.popleft()
+            end = at + len(expected)
+            if not decisions.startswith(expected, at) or decisions[end : end + 1] not in _ENDS:
+                found = _apart(decisions)[number]
+                what = f"decision {number} ({named(msgspec.json.decode(found))})"
+                raise self._differs(what, *first_difference(expected, found))
+            at = end + 1
+        self.decisions += len(told)
 
-    def _derive_another(self, number: int, found: bytes) -> None:
+    def _derive_another(self, number: int, told: Told, decisions: bytes) -> None:
         """Derive what comes next by the cause that the journal shows."""
-        journaled = _told(found)
-        cause, at = journaled["cause"], journaled["T"]
-        T = BEFORE_TIME if at is None else self._instant(at)
+        cause = told.cause
+        T = BEFORE_TIME if told.T is None else self._instant(told.T)
         if T < self._decider.T:
-            raise self._differs(f"T of decision {number}", f"not before {self._decider.T}", at)
+            raise self._differs(f"T of decision {number}", f"not before {self._decider.T}", told.T)
         if not self._due:
-            self._queue(self._decider.advance(T, cause.get("topic"), cause.get("offset")))
+            self._queue(self._decider.advance(T, cause.topic, cause.offset))
         if not self._due:
-            self._derive_record(number, found, journaled, T)
+            self._derive_record(number, told, decisions, T)
         if not self._due:
-            raise self._differs(f"decision {number} ({named(journaled)})", "no decision", named(journaled))
+            said = named(msgspec.json.decode(_apart(decisions)[number]))
+            raise self._differs(f"decision {number} ({said})", "no decision", said)
 
-    def _derive_record(self, number: int, found: bytes, journaled: "_Told", T: int) -> None:
-        decider, cause = self._decider, journaled["cause"]
+    def _derive_record(self, number: int, told: Told, decisions: bytes, T: int) -> None:
+        decider, cause = self._decider, told.cause
         decider.T = max(decider.T, T)
-        if "dead" in journaled:
-            self._due.append(self._dead(msgspec.json.decode(found)))
-        elif "tables" in cause:
+        if told.dead is not msgspec.UNSET:
+            self._due.append(self._dead(msgspec.json.decode(_apart(decisions)[number])))
+        elif cause.tables is not msgspec.UNSET:
             try:
-                book = book_from_tables(cause["tables"])
+                book = book_from_tables(cause.tables)
             except PolicyError as error:
                 raise self._differs(f"the book of decision {number}", "a book", str(error)) from None
-            brought = {"topic": cause["topic"], "offset": cause["offset"], "book": book.hash}
+            brought = {"topic": cause.topic, "offset": cause.offset, "book": book.hash}
             decider.adopt(book, brought)
             self._look = decider.look_again(brought, None)
             self._take()
-        elif "book" in cause:
+        elif cause.book is not msgspec.UNSET:
             while not self._due and next(self._look, None) is not None:
                 self._take()
-        elif "value" in cause:
-            self._derive_value(number, cause, journaled["key"])
+        elif isinstance(cause.value, msgspec.Raw):
+            self._derive_value(number, cause, cause.value, told.key)
 
-    def _derive_value(self, number: int, cause: _Cause, key: Any) -> None:
+    def _derive_value(self, number: int, cause: ToldCause, value: msgspec.Raw, key: Any) -> None:
         decider = self._decider
         platforms = decider.book.policies if decider.book is not None else {}
         try:
-            record: Any = decode(cause["topic"], str(key).encode(), bytes(cause["value"]), platforms)
+            record: Any = decode(cause.topic, str(key).encode(), bytes(value), platforms)
         except InputError as error:
             raise self._differs(
                 f"the cause of decision {number}", "a record", f"one refused as {error.code}"
             ) from None
-        if cause["topic"] not in (topics.COUNTS, topics.FACTS):
-            raise self._differs(f"the cause of decision {number}", "a count or a fact", cause["topic"])
-        encode = in_order if cause["topic"] == topics.COUNTS else canonical
-        value = msgspec.Raw(encode(record.as_value()))
-        decider.decide(
-            record.key, record, {"topic": cause["topic"], "offset": cause["offset"], "value": value}
-        )
+        if cause.topic not in (topics.COUNTS, topics.FACTS):
+            raise self._differs(f"the cause of decision {number}", "a count or a fact", cause.topic)
+        encode = in_order if cause.topic == topics.COUNTS else canonical
+        said = msgspec.Raw(encode(record.as_value()))
+        decider.decide(record.key, record, {"topic": cause.topic, "offset": cause.offset, "value": said})
         self._take()
 
     def _dead(self, journaled: dict[str, Any]) -> bytes:
@@ -281,6 +265,12 @@ class Auditor:
             f"partition {self.partition}, entry n={self.head.n}: {what} differs.\n"
             f"  derived:   {expected}\n  journaled: {found}\n{COMPARE}"
         )
+
+
+@lru_cache(maxsize=1)  # an entry may be nothing but dead letters
+def _apart(decisions: bytes) -> list[bytes]:
+    """Return each of the decisions of an entry as it stands."""
+    return list(map(bytes, msgspec.json.decode(b"[%b]" % decisions, type=list[msgspec.Raw])))
 
 
 def canonical_of(raw: bytes) -> bytes:

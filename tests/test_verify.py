@@ -202,6 +202,41 @@ def test_a_changed_byte_is_found_wherever_it_stands(case, partitions):
     assert missed == []
 
 
+FORMS = [
+    (b'"decisions":[{', b'"decisions":[ {'),
+    (b'},{"T":', b'}, {"T":'),
+    (b'},{"T":', b'} ,{"T":'),
+    (b'}],"more":', b'} ],"more":'),
+    (b'}],"more":', b'}]],"more":'),
+    (b'}],"more":', b'}],"decisions":[],"more":'),
+    (b'"decisions":[{', b'"decisions":[],"decisions":[{'),
+    (b'{"T":', b'{"T":null,"T":'),
+    (b'"cause":{', b'"cause":null,"cause":{'),
+    (b'"cause":{', b'"cause":{"offset":7,'),
+    (b'"cause":{', b'"cause":{ '),
+    (b'"cause":{', b'"cause":[],"outputs":{'),
+    (b'"before":', b'"befor\\u0065":'),
+    (b'"outputs":[{', b'"outputs":[{"extra":"\xff",'),
+    (b'"reasons":[{', b'"reasons":[{"extra":1e400,'),
+]
+
+
+@pytest.mark.parametrize(("was", "now"), FORMS)
+@pytest.mark.parametrize("count", [1, -1])
+def test_decisions_written_in_another_form_are_found_though_every_hash_fits(case, was, now, count):
+    touched, prev, made, changed = case(1), GENESIS_HASH, [], 0
+    for entry in touched.entries:
+        said = json.loads(entry)
+        content = entry[len(b'{"content":') : entry.rindex(b'},"epoch":') + 1]
+        changed += said["content"]["decisions"] != [] and was in content
+        if said["content"]["decisions"]:
+            content = content.replace(was, now, count)
+        made.append(encode_entry(said["n"], said["epoch"], prev, said["writer"], content))
+        prev = entry_hash(made[-1])
+    assert changed
+    assert touched.finds(joined(made))
+
+
 @PARTITIONS
 def test_a_dropped_doubled_or_moved_entry_is_found(case, partitions):
     touched = case(partitions)

@@ -8,21 +8,23 @@ Laws of this file:
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
+from msgspec import UNSET, Raw, Struct, UnsetType
+
 from schemas import topics
 from schemas.account import Row, pack, row_hash, unpack
 from schemas.errors import InvariantBroken
 from schemas.inputs import FollowerCountChanged
 from schemas.instant import FOREVER, parse, text
 from schemas.journal import Cursor
-from schemas.outputs import time_text
 from schemas.policy import Policy, PolicyBook
-from schemas.reasons import reason
+from schemas.reasons import Reason, reason
 from schemas.wire import assembled, canonical
 from streams.core.agenda import Agenda
 from streams.core.band import Band, band_of
 from streams.core.deadlines import KINDS, Due
 from streams.core.decide import BookAdopted, Input, cause_of, decide
-from streams.core.sealing import Published, Sealer, common_fields, raw, shown_stage, status_of
+from streams.core.obligations import Saying
+from streams.core.sealing import Published, Sealer, common_fields, shown_stage, status_of
 
 Time = Literal["clock", "records"]
 Cause = dict[str, Any]
@@ -34,6 +36,19 @@ ROOT_MODULUS = 1 << 256
 SILENT = "silent"
 """Stands for the type of a decision that changes a row and tells nobody: a daily sample, a fact that is noted."""
 BOOK_ADOPTED = "book-adopted"
+
+
+class _Noted(Struct, gc=False):
+    """A decision as the journal shows it."""
+
+    T: str | None
+    cause: Cause
+    key: str | None
+    before: str | None
+    reasons: Sequence[Reason]
+    outputs: Sequence[Raw]
+    after: Row | UnsetType | None
+    dead: dict[str, Any] | UnsetType
 
 
 class View(Protocol):
@@ -159,14 +174,15 @@ class Decider:
         Yields:
             After each due: how far it came.
         """
+        until = max(to, self.T)
         if self.time == "clock":
-            self.T = max(self.T, to)
-        while (due := self.agenda.pop(max(to, self.T))) is not None:
+            self.T = until
+        while (due := self.agenda.pop(until)) is not None:
             self.T = max(self.T, due.due)
             at, key, kind = text(due.due), due.key, due.kind
             self.decide(key, due, {"due": at, "kind": kind, "topic": topic, "offset": offset})
             yield Cursor(topic, offset, at, key, kind)
-        self.T = max(self.T, to)
+        self.T = until
 
     def adopt(self, book: PolicyBook, cause: Cause) -> None:
         """Take a new book into use; `look_again` has to follow.
@@ -178,7 +194,7 @@ class Decider:
         self.use(book)
         self.said.append(BOOK_ADOPTED)
         self.note(
-            None, {**cause, "tables": raw(canonical(book.tables))}, [reason("book-adopted", book=book.hash)]
+            None, {**cause, "tables": Raw(canonical(book.tables))}, [reason("book-adopted", book=book.hash)]
         )
 
     def look_again(self, cause: Cause, done: str | None) -> Iterator[Cursor]:
@@ -202,18 +218,18 @@ class Decider:
         """Decide a record for the account that it is about, and keep what came of it."""
         if self.book is None:
             raise InvariantBroken("a decision before any policy book")
-        key = key_text.encode()
+        key, book, row, before = key_text.encode(), self.book, None, None
         packed = self._get(key)
-        row = unpack(packed) if packed is not None else None
-        before = row_hash(key, packed) if packed is not None else None
-        decision = decide(row, record, self.book, self.T)
-        policy = self.book.policies.get(record.platform)
+        if packed is not None:
+            row, before = unpack(packed), row_hash(key, packed)
+        decision = decide(row, record, book, self.T)
+        policy = book.policies.get(record.platform)
         shown = decision.changed or self._shows_another_stage(policy, decision.row, record)
         if decision.changed:
             self._put(key, before, decision.row)
             self.open_duties += _has_duty(decision.row) - _has_duty(row)
         effective_at = record.due if isinstance(record, Due) else self.T
-        self.agenda.plan(self.book, key, decision.row, effective_at)
+        self.agenda.plan(book, key, decision.row, effective_at)
         if self._takes and policy is not None and decision.row is not None:
             self.bands[key] = band_of(policy, decision.row)
         if not shown:
@@ -221,27 +237,29 @@ class Decider:
         if self._takes:
             status = status_of(key_text, policy, decision.row, self.T, self.entry)
             self.publish.setdefault(topics.STATUS, []).append((*status, ()))
-        common = common_fields(record.platform, record.account_id, policy, self.book.hash)
-        common["decided_at"], common["effective_at"] = text(self.T), text(effective_at)
+        outputs = self._seal(key, record, effective_at, decision.said)
+        self.taken += isinstance(record, FollowerCountChanged)
+        shown_before = before.hex() if before is not None else None
+        self.note(key_text, cause, decision.reasons, before=shown_before, outputs=outputs, after=decision.row)
+
+    def _seal(self, key: bytes, record: Input, effective_at: int, said: Sequence[Saying]) -> list[Raw]:
+        """Number what a decision says outside, and return it as it is journaled."""
+        if not said or self.book is None:
+            self.said.append(SILENT)
+            return []
+        platform, at = record.platform, text(self.T)
+        common = common_fields(platform, record.account_id, self.book.policies.get(platform), self.book.hash)
+        common["decided_at"] = at
+        common["effective_at"] = at if effective_at == self.T else text(effective_at)
         common["cause"] = cause_of(record)
         outputs = []
-        for saying in decision.said:
+        for saying in said:
             topic, value, headers = self.sealer.seal(saying, common, key)
             if self._takes:
                 self.publish.setdefault(topic, []).append((key, value, headers))
             self.said.append(saying.type)
-            outputs.append(raw(value))
-        if not outputs:
-            self.said.append(SILENT)
-        self.taken += isinstance(record, FollowerCountChanged)
-        self.note(
-            key_text,
-            cause,
-            list(decision.reasons),
-            before=before.hex() if before is not None else None,
-            outputs=outputs,
-            after=decision.row,
-        )
+            outputs.append(Raw(value))
+        return outputs
 
     @staticmethod
     def _shows_another_stage(policy: Policy | None, row: Row | None, record: Input) -> bool:
@@ -262,38 +280,30 @@ class Decider:
         self,
         key: str | None,
         cause: Cause,
-        reasons: Sequence[dict[str, Any]],
+        reasons: Sequence[Reason],
         *,
         before: str | None = None,
-        outputs: Sequence[Any] = (),
-        **extra: Any,
+        outputs: Sequence[Raw] = (),
+        after: Row | UnsetType | None = UNSET,
+        dead: dict[str, Any] | UnsetType = UNSET,
     ) -> None:
-        """Keep a decision as the journal shows it."""
-        at = time_text(None if self.T == BEFORE_TIME else self.T)
-        decision = {
-            "T": at,
-            "cause": cause,
-            "key": key,
-            "before": before,
-            "reasons": reasons,
-            "outputs": outputs,
-            **extra,
-        }
-        encoded = assembled(decision)
+        """Keep a decision as the journal shows it; only one of an account has a row after it."""
+        at = text(self.T) if self.T != BEFORE_TIME else None
+        encoded = assembled(_Noted(at, cause, key, before, reasons, outputs, after, dead))
         self.decisions.append(encoded)
         self.bytes += len(encoded)
 
     # Rows ----------------------------------------------------------------------------------------
 
     def _put(self, key: bytes, before: bytes | None, row: Row | None) -> None:
-        after = pack(row) if row is not None else None
-        if before is not None:
-            self.root -= int.from_bytes(before)
-        if after is not None:
-            self.root += int.from_bytes(row_hash(key, after))
+        root = self.root - int.from_bytes(before) if before is not None else self.root
+        if row is not None:
+            after = pack(row)
+            root += int.from_bytes(row_hash(key, after))
         else:
+            after = None
             self.bands.pop(key, None)
-        self.root %= ROOT_MODULUS
+        self.root = root % ROOT_MODULUS
         self._changed[key] = self.rows[key] = after
 
     def _get(self, key: bytes) -> bytes | None:

@@ -15,6 +15,8 @@ Laws of this file:
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from msgspec import Raw
+
 from schemas import topics
 from schemas.digest import digest_of
 from schemas.errors import InputError, InvariantBroken
@@ -28,7 +30,7 @@ from schemas.records import Records
 from schemas.wire import canonical, dead_letter, decode, in_order
 from streams.core.decider import BEFORE_TIME, Decider, Time, View
 from streams.core.quiet import pass_quiet
-from streams.core.sealing import Published, raw
+from streams.core.sealing import Published
 
 FULL_BYTES = 256 * 1024
 """An entry is cut once its decisions pass this. One decision can be as large as 145 KiB (a profile of
@@ -322,7 +324,7 @@ class Fold:
             if self.time == "records":
                 yield from decider.advance(value.at, topic, offset)
             encoded = in_order(value.as_value()) if topic == topics.COUNTS else canonical(value.as_value())
-            decider.decide(value.key, value, {"topic": topic, "offset": offset, "value": raw(encoded)})
+            decider.decide(value.key, value, {"topic": topic, "offset": offset, "value": Raw(encoded)})
         # What a decision has planned for this very T (a deadline without least days) is due, too: an entry
         # leaves nothing undone. Taken up again after it, the record itself is a repetition and decides nothing.
         if decider.is_due:

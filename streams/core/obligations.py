@@ -137,7 +137,8 @@ def _close(case: Case, change: Literal["meet", "cancel"], *, met: bool) -> None:
 
 
 def _say(case: Case, kind: str, reasons: tuple[Reason, ...], **fields: Any) -> None:
-    case.said.append(Saying(kind, fields, case.open.id, case.open.phase, reasons))
+    obligation = case.open
+    case.said.append(Saying(kind, fields, obligation.id, obligation.phase, reasons))
 
 
 def notify(case: Case, policy: Policy, phase: Phase, obligation_id: str, reasons: tuple[Reason, ...]) -> None:
@@ -172,11 +173,11 @@ def notify(case: Case, policy: Policy, phase: Phase, obligation_id: str, reasons
 
 def remind(case: Case) -> None:
     """Say that so many days are left; the reminder is planned no more."""
-    if not case.open.reminders:
+    obligation = case.open
+    if not obligation.reminders:
         raise InvariantBroken("a reminder of an obligation that has none to come")
-    (_, days_left), *rest = case.open.reminders
-    deadline_at = text(case.open.deadline_at)
-    _change(case, "remind", reminders=tuple(rest))
+    (_, days_left), deadline_at = obligation.reminders[0], text(obligation.deadline_at)
+    _change(case, "remind", reminders=obligation.reminders[1:])
     reasons = case.because(reason("reminder-due", deadline_at=deadline_at, days_left=days_left))
     _say(case, "grace-reminder", reasons, deadline_at=deadline_at, days_left=days_left)
 

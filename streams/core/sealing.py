@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from schemas import topics
 from schemas.account import NO_COUNT, Row
 from schemas.instant import text
@@ -56,12 +54,16 @@ class Sealer:
         """
         kind = saying.type
         topic = TOPIC_OF_TYPE[kind]
-        record = _FORMS[kind](**saying.fields, **common)
+        # the rest of it field by field, which is half the price of a call with all of them
+        record = _FORMS[kind](**saying.fields)
         record.type, record.obligation_id = kind, saying.obligation_id
         record.phase, record.reasons = saying.phase, saying.reasons
+        record.platform, record.account_id = common["platform"], common["account_id"]
+        record.policy_version, record.book = common["policy_version"], common["book"]
+        record.decided_at, record.effective_at = common["decided_at"], common["effective_at"]
+        record.cause = common["cause"]
         record.id = output_id = sha256_hex(in_order(record))[:SHORT_ID_DIGITS]
-        record.seq = self.next_seq[topic]
-        record.partition = self.partition
+        record.seq, record.partition = self.next_seq[topic], self.partition
         written = in_order(record)
         check_written(kind, written)
         self.next_seq[topic] += 1
@@ -153,8 +155,3 @@ def _headers(kind: str, output_id: str, decided_at: str, source: Header, key: by
         ("ce_subject", key),
         _JSON,
     )
-
-
-def raw(value: bytes) -> msgspec.Raw:
-    """Return canonical bytes as a part of a larger canonical value, not encoded again."""
-    return msgspec.Raw(value)

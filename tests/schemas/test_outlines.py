@@ -43,7 +43,15 @@ def written(writer='},"epoch":', **changes):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"book": None, "T": None}, {"decisions": []}, {"last_runs": ...}, {"writer": 'Ä\\"'}]
+    "changes",
+    [
+        {},
+        {"book": None, "T": None},
+        {"decisions": []},
+        {"last_runs": ...},
+        {"writer": 'Ä\\"'},
+        {"decisions": [], "last_runs": ...},
+    ],
 )
 def test_what_we_write_is_read_as_it_is_read_in_full(changes):
     raw = written(**changes)
@@ -52,8 +60,14 @@ def test_what_we_write_is_read_as_it_is_read_in_full(changes):
     assert outline.hash == entry_hash(raw)
     for name in ("n", "epoch", "prev", "writer"):
         assert getattr(outline.envelope, name) == getattr(envelope, name)
-    assert msgspec.json.encode(outline.content, order="sorted") == bytes(envelope.content)
-    assert [json.loads(bytes(one)) for one in outline.content.decisions] == list(content.decisions)
+    without, decisions = (
+        canonical({**json.loads(bytes(envelope.content)), "decisions": []}),
+        content.decisions,
+    )
+    assert msgspec.json.encode(outline.content, order="sorted") == without
+    assert outline.decisions == b",".join(map(canonical, decisions))
+    assert [(one.T, one.key) for one in outline.told] == [(one["T"], one["key"]) for one in decisions]
+    assert [one.cause.topic for one in outline.told] == [one["cause"]["topic"] for one in decisions]
 
 
 NO_DIGESTS = (DIGEST[1:], DIGEST + "0", DIGEST.upper(), "g" * 64, "ä" * 64, " " * 64, "")
@@ -89,6 +103,9 @@ def test_another_form_of_an_entry_has_no_outline():
         raw.replace(b'"epoch":2', b'"epoch": 2'),
         raw.replace(b'"more":false', b'"more" :false'),
         raw.replace(b'"last_runs":', b'"decisions":[],"last_runs":'),
+        raw.replace(b'"last_runs":', b'"last_runs":[],"last_runs":'),
+        raw.replace(b'"decisions":[', b'"decisions":[],"decisions":['),
+        raw.replace(b'"decisions":', b'"decision":'),
         raw.replace(b'"v":1', b'"u":0,"v":1'),
         json.dumps(parts, separators=(",", ":")).encode().replace(b'"v":1', b'"v":2'),
         canonical({**parts, "seal": "0" * 64}),
@@ -100,3 +117,13 @@ def test_another_form_of_an_entry_has_no_outline():
         b"[" * 10_000,
     ]
     assert [form for form in forms if read_outline(form) is not None] == []
+
+
+@pytest.mark.parametrize("last_runs", [CONTENT["last_runs"], ...])
+@pytest.mark.parametrize("blank", [b" ", b"\n", b"\t "])
+def test_blanks_where_no_decision_stands_have_no_outline_though_the_seal_fits(blank, last_runs):
+    content = {**CONTENT, "decisions": [], "last_runs": last_runs}
+    canonically = canonical({name: value for name, value in content.items() if value is not ...})
+    raw = encode_entry(7, 2, "1" * 64, "w", canonically.replace(b"[],", b"[" + blank + b"],", 1))
+    assert read_content(read_envelope(raw)).decisions == ()
+    assert read_outline(raw) is None

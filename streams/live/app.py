@@ -26,7 +26,7 @@ BATCH_TOPICS = (
     topics.FACTS,
     topics.CLOCK,
 )  # the book's topic is read outside the group (rule 23)
-QUEUE = 64  # runs between the fetch and the agent, all partitions together; the driver's inboxes do the rest
+QUEUE = 16  # polls between the fetch and the agent; the driver's inboxes do the rest
 STOP_S = 20.0  # after this a worker that was told to stop and has not come to its end is ended
 HALT_S = 5.0  # and one that stops because of an error: Faust may wait for a thread that crashed
 
@@ -40,7 +40,7 @@ Partitions = set[int]
 
 
 class RunSchema(Schema):  # type: ignore[misc]
-    """Gives the agent the run itself: there is nothing to decode."""
+    """Gives the agent a poll's runs themselves: there is nothing to decode."""
 
     def compile(self, app: Any, **_: Any) -> Callable[..., Awaitable[Any]]:
         """Return the decoder that Faust calls for each message."""
@@ -123,6 +123,15 @@ class App(faust.App):  # type: ignore[misc]
             await self.consumer.rest(self.assigned_partitions())
         await self.at_stop()
         await super().on_stop()
+
+    def _on_rebalance_when_stopped(self) -> None:
+        """Do nothing: the consumer is closed in its own thread, at its turn, and leaves the group then.
+
+        Faust would close it from this thread. Then it takes itself for closed and does not leave: the others wait
+        until its session ends. And its tasks are cancelled once, wherever they are. aiokafka's coordination does not
+        hear of it while it waits for the end of another task: it joins the group again, nobody reads the answer any
+        more, and this thread stands still until the request times out, which is later than `STOP_S`.
+        """
 
     def stay(self) -> None:
         """Let the process live on: the worker has stopped."""
@@ -207,7 +216,8 @@ def _add_agent(app: App, names: Sequence[str]) -> None:
 
     async def runs(stream: Any) -> None:
         async for event in stream.noack().events():
-            await app.deliver(event.value)
+            for run in event.value:
+                await app.deliver(run)
 
     channel = app.topic(*names, schema=RunSchema(), acks=False, maxsize=QUEUE)
     app.agent(channel, name="runs")(runs)

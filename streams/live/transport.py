@@ -170,12 +170,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return self.app.in_recovery and tp in self._active_partitions, None
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
-        """Yield one message per partition and poll; changelog runs are applied to their table right here."""
+        """Yield one message per poll, of all its runs; changelog runs are applied to their table right here."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         try:
-            runs = cast(list[Run], await self._getmany(None, timeout))
-            for run in runs:
+            inputs: list[Run] = []
+            for run in cast(list[Run], await self._getmany(None, timeout)):
                 tp = TP(run.topic, run.partition)
                 if run.gate is None:
                     # Of whatever generation: a poll of the old one may have drained the new assignment, and
@@ -183,10 +183,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     self.app.tables.recovery.apply(tp, run)
                 elif self.flow_active and not self.should_stop and self.gates.open.get(tp) is run.gate:
                     # Of whatever generation, too, as long as its gate is open: a hole would stop the worker.
-                    # Faust drops what ends before the highest offset it has read, and a gate may be opened
-                    # further back: then every run would be dropped, and mended, until it is as long as it was.
-                    self._read_offset[tp] = None
-                    yield tp, _message(run, tp, self.app.consumer_generation_id)
+                    inputs.append(run)
+            if inputs:
+                message = _message(inputs, self.app.consumer_generation_id)
+                # Faust drops what ends before the highest offset it has read, and a gate may be opened
+                # further back: then every poll would be dropped, and mended, until it is as long as it was.
+                self._read_offset[message.tp] = None
+                yield message.tp, message
         except (TransportError, InvariantBroken) as error:
             await self.app.halt(error)
             raise
@@ -319,9 +322,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             await self.app.halt(error)  # raised here it would only be logged, by aiokafka
 
     async def _last_commit(self) -> None:
-        while self._commit_fut is not None:
-            await self.maybe_wait_for_commit_to_finish()
+        while (under_way := self._commit_fut) is not None:
+            await asyncio.wait({under_way})  # Faust's own wait goes on if it is cancelled, and here for ever
         await self.commit()
+
+    async def commit_and_end_transactions(self) -> None:
+        """Do nothing as the consumer stops: `rest` has committed, and a commit under way may not hold up the end."""
 
 
 class Transport(driver.Transport):  # type: ignore[misc]
@@ -344,11 +350,12 @@ def whole_partitions(assigned: Iterable[TP], *topics: Collection[str]) -> set[in
     return next(iter(held.values()))
 
 
-def _message(run: Run, tp: TP, generation: int) -> ConsumerMessage:
-    when, kind, headers, key, checksum, sizes = 0.0, 0, None, None, None, (0, 0)  # a run has none of these
-    last = run.end - 1
+def _message(runs: list[Run], generation: int) -> ConsumerMessage:
+    """Return what Faust takes a poll for: one message, of its first partition; each costs it some tens of counts."""
+    tp, last = TP(runs[0].topic, runs[0].partition), runs[0].end - 1
+    when, kind, headers, key, checksum, sizes = 0.0, 0, None, None, None, (0, 0)  # a poll has none of these
     return ConsumerMessage(
-        *tp, last, when, kind, headers, key, run, checksum, *sizes, tp, generation_id=generation
+        *tp, last, when, kind, headers, key, runs, checksum, *sizes, tp, generation_id=generation
     )
 
 

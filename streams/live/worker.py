@@ -42,6 +42,10 @@ from streams.live.watchdog import PERIOD_S, Watchdog, Watched
 TICK_S = 1.0
 """Bounds how late a deadline fires: by a second and a step. Twelve partitions make twelve records a second."""
 
+CLOSE_S = 3.0
+"""For the services and connections outside of the group to end, which takes milliseconds, or for ever: aiokafka's
+consumer does not hear that it is stopped in the moment in which its partitions change."""
+
 NONCE_BYTES = 8
 
 log = logging.getLogger(__name__)
@@ -196,12 +200,14 @@ class Worker:
                 task.cancel()
 
     async def at_stop(self) -> None:
-        """End the services and the connections outside of the group."""
+        """End the services and the connections outside of the group; what is left of them ends with the process."""
         for service in self._services:
             service.cancel()
-        await asyncio.gather(*self._services, return_exceptions=True)
+        ending = {*self._services}
         if self._ports is not None:
-            await self._ports.log.stop()
+            ending.add(asyncio.create_task(self._ports.log.stop()))
+        if ending and (await asyncio.wait(ending, timeout=CLOSE_S))[1]:
+            log.warning("a connection outside of the group was not closed within %s s and is left", CLOSE_S)
 
     # Owners --------------------------------------------------------------------------------------
 

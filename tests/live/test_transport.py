@@ -289,6 +289,13 @@ def test_a_hanging_before_revoke_does_not_hold_up_the_group(look, work):
     assert "before_revoke took over" in worker.log.read_text()
 
 
+def test_a_commit_that_does_not_end_does_not_hold_up_a_stop(look, work):
+    worker = work(**{"break": "hanging commit"})
+    worker.wait_open(ALL)
+    assert worker.stop() == 0
+    assert "the last commit took over" in worker.log.read_text()
+
+
 def test_a_worker_that_does_not_stop_is_ended(look, work):
     worker = work(**{"break": "blocking before_revoke"})
     worker.wait_open(ALL)
@@ -299,3 +306,12 @@ def test_a_worker_told_to_stop_while_it_starts_stops(look, work):
     worker = work(first_recovery_hangs=True)
     worker.wait(lambda told: any(line["what"] == "recovered" for line in told))
     assert worker.stop() == 0
+
+
+def test_a_worker_told_to_stop_leaves_the_group_also_if_another_joins_it_meanwhile(look, work):
+    stopping = work(session=300, rests_until_a_rebalance=True)  # nobody waits for its session to end
+    stopping.wait_open(ALL)
+    joining = work()
+    assert stopping.stop() == 0
+    joining.wait_open(ALL)
+    assert joining.stop() == 0

@@ -75,6 +75,10 @@ class CountingDriver:
             await asyncio.Event().wait()
         if self.options.get("break") == "blocking before_revoke":
             time.sleep(PATIENCE_S)  # noqa: ASYNC251
+        while self.options.get("rests_until_a_rebalance") and not self.app.rebalancing:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        if self.options.get("break") == "hanging commit":  # as while the broker is away
+            self.app.consumer._commit_fut = asyncio.Future()
         for number in partitions:
             if task := self.tasks.pop(number, None):
                 task.cancel()
@@ -147,7 +151,8 @@ def drop_on_the_way(app, count):
 def main(options):
     """Run one worker as the options say."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    app = create_app(options["group"], options["bootstrap"], options["prefix"])
+    session_s = options.get("session", 6.0)
+    app = create_app(options["group"], options["bootstrap"], options["prefix"], session_s=session_s)
     driver = CountingDriver(app, options)
     drop_on_the_way(app, options.get("drop", 0))
     threading.Thread(target=driver.listen, daemon=True).start()

@@ -1,5 +1,8 @@
 """From a count to the notice that it causes: `python -m bench.latency`.
 
+The worker has the first core for itself and the broker, what sends and reads the last one and the broker: a worker is
+two threads and one lock of the interpreter, and where it is on two cores that lock travels between them.
+
 A process of its own sends counts evenly; one in so many is beyond the first line of a new account, so that each of
 these is a decision, with a notice and all that belongs to it. Each count is *due* at its own instant, evenly spaced,
 and waits in the sender until its batch goes, every few milliseconds: the sender's linger, which is told apart. The time
@@ -13,7 +16,9 @@ import bisect
 import gc
 import math
 import multiprocessing
+import os
 import statistics
+import threading
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,8 +26,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from bench import feed
 from bench.rig import Process, Rig, broker, load
@@ -35,6 +39,10 @@ ONE_IN = 250
 TARGET_MS = 25
 """Of the 99th percentile, on an idle machine."""
 LINGER_S = 0.004
+FIRST, LAST = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+"""Cores."""
+BEGINS = "begins"
+"""What the sender says first."""
 WARM_UP_S = 4.0
 """Of what is sent before nothing is told: Python and the broker's compiler have not seen it all yet."""
 STAGES = ("sender's linger", "to the log", "to the entry", "to the output", "to its reader")
@@ -107,32 +115,43 @@ def spread(one_in: int, partitions: int) -> int:
 def send_evenly(
     bootstrap: str, topic: str, partitions: int, rate: int, waking: int, seconds: float, told: Connection
 ) -> None:
-    """Send counts evenly, one batch per partition and linger; tell of those that decide."""
+    """Send counts evenly, one batch per partition and linger; tell when it begins, and in the end of those that decide.
+
+    All batches are built before: to build them meanwhile takes a fifth of a core, on the machine that is measured.
+    """
+    os.sched_setaffinity(0, {LAST})
     gc.disable()  # a pause of the sender's is not the worker's
-    told.send(asyncio.run(_send_evenly(bootstrap, topic, partitions, rate, waking, seconds)))
+    told.send(asyncio.run(_send_evenly(bootstrap, topic, partitions, rate, waking, seconds, told)))
 
 
 async def _send_evenly(
-    bootstrap: str, topic: str, partitions: int, rate: int, waking: int, seconds: float
+    bootstrap: str, topic: str, partitions: int, rate: int, waking: int, seconds: float, told: Connection
 ) -> list[Sent]:
     gap, each = 1e9 / rate, round(rate * LINGER_S)
     waits: list[tuple[str, int, int, Any]] = []
     async with feed.producer(bootstrap) as sender:
+        built = [
+            (first, partition, own, _batch(sender, own, waking))
+            for first in range(0, int(rate * seconds), each)
+            for partition in range(partitions)
+            if (own := range(first + (partition - first) % partitions, first + each, partitions))
+        ]
+        told.send(BEGINS)
         began = time.monotonic_ns()
-        for first in range(0, int(rate * seconds), each):
+        for first, partition, own, batch in built:
             goes = began + int((first + each) * gap)
-            await asyncio.sleep(max(0.0, (goes - time.monotonic_ns()) / 1e9))
-            form = feed.Form(time.time_ns() // 1000)
-            for partition in range(partitions):
-                own = range(first + (partition - first) % partitions, first + each, partitions)
-                records = [form.quiet(n) if n % waking else form.waking(n) for n in own]
-                (batch,) = feed.batches(sender, records)
-                acked = await sender.send_batch(batch, topic, partition=partition)
-                sent = time.monotonic_ns()
-                waits += [
-                    (feed.account(n), began + int(n * gap), sent, acked) for n in own if n % waking == 0
-                ]
+            if (early_s := (goes - time.monotonic_ns()) / 1e9) > 0:
+                await asyncio.sleep(early_s)
+            acked = await sender.send_batch(batch, topic, partition=partition)
+            sent = time.monotonic_ns()
+            waits += [(feed.account(n), began + int(n * gap), sent, acked) for n in own if n % waking == 0]
         return [Sent(account, due, sent, (await acked).timestamp) for account, due, sent, acked in waits]
+
+
+def _batch(sender: Any, numbers: range, waking: int) -> Any:
+    form = feed.Form(time.time_ns() // 1000)
+    (batch,) = feed.batches(sender, (form.quiet(n) if n % waking else form.waking(n) for n in numbers))
+    return batch
 
 
 # The receiver ------------------------------------------------------------------------------------
@@ -143,27 +162,29 @@ class _Notice(msgspec.Struct):
     seq: int
 
 
-async def _listen(rig: Rig, heard: dict[str, Heard], ready: asyncio.Event) -> None:
-    """Keep when each notice is first read."""
+def _listen(rig: Rig, heard: dict[str, Heard], over: threading.Event) -> None:
+    """Keep when each notice is first read, from the first one that the topic has; librdkafka is the cheapest reader."""
+    os.sched_setaffinity(0, {LAST})  # of this thread, and of those that it begins
     notice = msgspec.json.Decoder(_Notice)
-    consumer = AIOKafkaConsumer(bootstrap_servers=rig.bootstrap, group_id=None)
-    await consumer.start()
+    consumer = Consumer({"bootstrap.servers": rig.bootstrap, "group.id": "none", "enable.auto.commit": False})
+    topic = rig.name(topics.DISCLOSURE)
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(rig.partitions)])
     try:
-        consumer.assign([TopicPartition(rig.name(topics.DISCLOSURE), n) for n in range(rig.partitions)])
-        await consumer.seek_to_end()
-        ready.set()
-        async for record in consumer:
-            at, said = time.monotonic_ns(), notice.decode(record.value)
-            heard.setdefault(said.account_id, Heard(at, record.timestamp, record.partition, said.seq))
+        while not over.is_set():
+            record = consumer.poll(0.1)
+            if record is None or record.error():
+                continue
+            at, said = time.monotonic_ns(), notice.decode(record.value())
+            heard.setdefault(said.account_id, Heard(at, record.timestamp()[1], record.partition(), said.seq))
     finally:
-        await consumer.stop()
+        consumer.close()
 
 
 async def _round(rig: Rig, worker: Process, rate: int, waking: int, seconds: float) -> Found:
     heard: dict[str, Heard] = {}
-    ready = asyncio.Event()
-    listening = asyncio.create_task(_listen(rig, heard, ready))
-    await ready.wait()
+    over = threading.Event()
+    listening = threading.Thread(target=_listen, args=(rig, heard, over), daemon=True)
+    listening.start()
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
     sender = spawn.Process(
@@ -174,23 +195,28 @@ async def _round(rig: Rig, worker: Process, rate: int, waking: int, seconds: flo
     sender.start()
     theirs.close()
     try:
+        await _told(ours)
         await asyncio.sleep(WARM_UP_S)
         began, cpu = time.monotonic(), worker.cpu_s()
         await asyncio.sleep(seconds - WARM_UP_S)
         cores = (worker.cpu_s() - cpu) / (time.monotonic() - began)
-        try:
-            sent: list[Sent] = await asyncio.to_thread(ours.recv)
-        except EOFError:
-            raise SystemExit("the sender ended before its time: look above") from None
+        sent: list[Sent] = await _told(ours)
         async with asyncio.timeout(60):
             while any(one.account not in heard for one in sent):  # noqa: ASYNC110 - it is over at once
                 await asyncio.sleep(0.1)
     finally:
         sender.kill()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        over.set()
+        await asyncio.to_thread(listening.join)
     steady = [one for one in sent if one.due - sent[0].due > WARM_UP_S * 1e9]
     return found(rate, steady, heard, await asyncio.to_thread(entries_of, rig), cores)
+
+
+async def _told(sender: Connection) -> Any:
+    try:
+        return await asyncio.to_thread(sender.recv)
+    except EOFError:
+        raise SystemExit("the sender ended before its time: look above") from None
 
 
 # What came of it ---------------------------------------------------------------------------------
@@ -264,6 +290,7 @@ def measure(bootstrap: str, rate: int, outputs: int, partitions: int, one_in: in
     waking = spread(one_in, partitions)
     seconds = WARM_UP_S + outputs * waking / rate * 1.02
     with rig.worker() as worker:
+        os.sched_setaffinity(worker.pid, {FIRST})
         worker.wait(" is ours from entry ", partitions)
         one = asyncio.run(_round(rig, worker, rate, waking, seconds))
     stages = ", ".join(f"{name} {half:.1f} / {most:.1f}" for name, (half, most) in one.stages.items())

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from rich.console import Console
@@ -20,7 +19,8 @@ from rich.text import Text
 from schemas import topics
 from schemas.errors import AuditError, TransportError
 from schemas.instant import parse
-from streams.live.access import Where, access_of
+from streams.live.access import Where
+from streams.live.reader import Reader
 from streams.live.remedies import said
 
 POLL_MS = 100
@@ -123,12 +123,7 @@ async def follow(
         AuditError: an output is missing before another.
         TransportError: the broker does not answer any more.
     """
-    consumer = AIOKafkaConsumer(
-        **access_of(bootstrap).aiokafka(),
-        group_id=None,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=POLL_MS,
-    )
+    consumer = Reader(bootstrap, fetch_max_wait_ms=POLL_MS)
     try:
         await consumer.start()
         places = {

@@ -55,6 +55,13 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     _will_ask = False
     """It is going to be told."""
 
+    def _stopped_set(self) -> None:
+        """As Faust does, also for a thread that has come to its end by itself, since the app crashed."""
+        try:
+            super()._stopped_set()
+        except RuntimeError:  # its loop is closed
+            self._stopped.set()
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS

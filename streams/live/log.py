@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from schemas import topics
 from schemas.errors import OperatorError, TransportError
-from streams.live.access import Where, access_of
+from streams.live.access import Where
+from streams.live.reader import Reader
 from streams.live.remedies import LOOK, missing, no_answer, not_allowed, said
 
 READ_S = 30.0
@@ -52,11 +52,8 @@ class Log:
         self._lock = asyncio.Lock()
 
     def _consumer(self) -> Any:
-        return AIOKafkaConsumer(
-            **access_of(self._bootstrap).aiokafka(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+        return Reader(
+            self._bootstrap,
             isolation_level="read_committed",  # as the worker reads: an end is where its records end
             fetch_max_wait_ms=WAIT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,

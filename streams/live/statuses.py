@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
@@ -21,8 +20,9 @@ from schemas import topics
 from schemas.errors import TransportError
 from schemas.wire import assembled
 from streams.journaling import ENTRY_HEADER, WRITER_HEADER
-from streams.live.access import Where, access_of
+from streams.live.access import Where
 from streams.live.fetched import poll
+from streams.live.reader import Reader
 from streams.live.remedies import LOOK, said
 
 POLL_S = 0.5
@@ -162,12 +162,7 @@ class StatusTails:
         Raises:
             TransportError: the broker does not answer.
         """
-        consumer = AIOKafkaConsumer(
-            **access_of(self._bootstrap).aiokafka(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
+        consumer = Reader(self._bootstrap)
         try:
             await consumer.start()
             while True:

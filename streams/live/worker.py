@@ -42,9 +42,9 @@ from streams.live.watchdog import PERIOD_S, Watchdog, Watched
 TICK_S = 1.0
 """Bounds how late a deadline fires: by a second and a step. Twelve partitions make twelve records a second."""
 
-CLOSE_S = 3.0
-"""For the services and connections outside of the group to end, which takes milliseconds, or for ever: aiokafka's
-consumer does not hear that it is stopped in the moment in which its partitions change."""
+CLOSE_S = 1.0
+"""For the services and connections outside of the group to end, which takes milliseconds; what does not hear of it may
+not hold up the end. Faust waits two seconds more for what is left, and all of it has to be over within `HALT_S`."""
 
 NONCE_BYTES = 8
 

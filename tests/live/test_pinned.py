@@ -111,6 +111,9 @@ OVERRIDDEN = [
     (App, "_on_agent_error", "self, agent, exc", "a broken agent would go on with the next run"),
     (App, "_create_directories", "self", "each worker would leave a directory behind"),
     (App, "on_stop", "self", "before_revoke would not be called at the end"),
+    (App, "_on_rebalance_when_stopped", "self", "a worker that stops would not leave the group"),
+    (BaseConsumer, "commit_and_end_transactions", "self", "a commit under way would hold up a stop"),
+    (ServiceThread, "_stopped_set", "self", "a thread that crashed would be an error of the stop"),
     (
         Schema,
         "compile",
@@ -216,6 +219,11 @@ RELIED_UPON = [
         fetcher.Fetcher._update_fetch_positions,
         "d7774d8241dc",
         "a seek must win over the group's committed offset",
+    ),
+    (
+        fetcher.Fetcher._fetch_requests_routine,
+        "2a8ec5932644",
+        "it takes its own cancellation for that of a request",
     ),
     (fetcher.FetchResult, "d7db13f06de8", "fetched.drain does what getall does"),
     (fetcher.PartitionRecords._unpack_records, "b803e6d46480", "fetched.drain drops the same batches"),

@@ -270,6 +270,13 @@ def test_an_exception_in_a_hook_stops_the_worker_with_exit_code_1(look, work, ho
     assert not [line for line in worker.told if line["what"] == "counted"]
 
 
+def test_a_consumer_thread_that_ended_first_is_no_error_of_the_stop(look, work):
+    worker = work(**{"break": "after_recovery"}, stops_after_its_thread=True)
+    assert worker.join() == 1
+    assert "did not stop within" not in worker.log.read_text()
+    assert "Event loop is closed" not in worker.log.read_text()
+
+
 def test_an_exception_in_before_revoke_stops_the_worker_with_exit_code_1(look, work):
     worker = work(**{"break": "before_revoke"})
     worker.wait_open(ALL)

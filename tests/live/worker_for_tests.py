@@ -42,6 +42,8 @@ class CountingDriver:
             self.after_recovery,
             self.before_revoke,
         )
+        if options.get("stops_after_its_thread"):
+            app.at_stop = self.the_thread_s_end
 
     def tell(self, what, **more):
         print(json.dumps({"what": what, **more}), flush=True)
@@ -67,6 +69,10 @@ class CountingDriver:
             {(topic, p): self.state(topic, p)["next"] for p in partitions for topic in self.app.batch_topics}
         )
         self.tell("open", partitions=sorted(partitions), rows=rows)
+
+    async def the_thread_s_end(self):
+        while not self.app.consumer._thread.thread_loop.is_closed():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
 
     async def before_revoke(self, partitions):
         if self.options.get("break") == "before_revoke":

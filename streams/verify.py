@@ -8,7 +8,7 @@ What was quiet only the raw inputs can prove: see verify_inputs.py.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -322,19 +322,19 @@ def _brief(value: object) -> str:
 @overload
 def read_journal(
     path: Path, opened: Opened = ..., *, outlines: Literal[False] = ...
-) -> Iterator[tuple[bytes, EntryContent]]: ...
+) -> Generator[tuple[bytes, EntryContent]]: ...
 
 
 @overload
 def read_journal(
     path: Path, opened: Opened = ..., *, outlines: Literal[True]
-) -> Iterator[tuple[bytes, EntryContent | Outline]]: ...
+) -> Generator[tuple[bytes, EntryContent | Outline]]: ...
 
 
 def read_journal(
     path: Path, opened: Opened = lambda _: None, *, outlines: bool = False
-) -> Iterator[tuple[bytes, EntryContent | Outline]]:
-    """Yield the entries of a journal file: their bytes and their contents.
+) -> Generator[tuple[bytes, EntryContent | Outline]]:
+    """Yield the entries of a journal file: their bytes and their contents. Whoever stops before its end closes it.
 
     Args:
         path: JSON Lines, one entry a line.

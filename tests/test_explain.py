@@ -552,7 +552,7 @@ def test_an_entry_that_does_not_follow_stops_the_explanation(tmp_path):
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:1] + lines[2:]))
     with pytest.raises(AuditError, match=r"does not follow it\. Run `nameplate verify`"):
-        explain(read_journal(journal), key_of())
+        explain(list(read_journal(journal)), key_of())
 
 
 @pytest.mark.parametrize(
@@ -571,7 +571,7 @@ def test_a_decision_of_another_form_stops_the_explanation(change, tmp_path):
     journal = journal_of(STORIES["notice"], tmp_path)
     changed(journal, lambda decisions: [change(one) for one in decisions if one["key"] == key_of()][:1])
     with pytest.raises(AuditError, match="Run `nameplate verify`"):
-        explain(read_journal(journal), key_of())
+        explain(list(read_journal(journal)), key_of())
 
 
 # The command -----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import sys
+from contextlib import closing
 from itertools import pairwise
 from random import Random
 
@@ -75,14 +76,15 @@ class Case:
         """Verify bytes as a journal, with input files or without; return the number of decisions."""
         path = self.directory / "journal.jsonl"
         path.write_bytes(journal)
-        entries, outlines = list(read_journal(path)), read_journal(path, outlines=True)
-        try:
-            auditors = verify(entries)
-        except AuditError as error:  # whoever leaves the decisions as they stand finds the same
-            with pytest.raises(type(error), match=f"^{re.escape(str(error))}$"):
-                verify(outlines)
-            raise
-        assert [one.head for one in verify(outlines).values()] == [one.head for one in auditors.values()]
+        entries = list(read_journal(path))
+        with closing(read_journal(path, outlines=True)) as outlines:
+            try:
+                auditors = verify(entries)
+            except AuditError as error:  # whoever leaves the decisions as they stand finds the same
+                with pytest.raises(type(error), match=f"^{re.escape(str(error))}$"):
+                    verify(outlines)
+                raise
+            assert [one.head for one in verify(outlines).values()] == [one.head for one in auditors.values()]
         if inputs:
             check_inputs(entries, inputs)
         return sum(auditor.decisions for auditor in auditors.values())

@@ -5,6 +5,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,7 +115,9 @@ def verify(
     calm_memory()
     with Meter() as meter:
         if journal_file is not None and where is None:  # entry by entry: it may be larger than the memory
-            auditors = run(read_journal(journal_file, meter.files("deriving", [journal_file]), outlines=True))
+            opened = meter.files("deriving", [journal_file])
+            with closing(read_journal(journal_file, opened, outlines=True)) as found:
+                auditors = run(found)
         else:
             entries, _ = _entries(journal_file, where, prefix, meter)
             auditors = run(meter.items("deriving", entries))

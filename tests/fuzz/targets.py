@@ -142,8 +142,8 @@ def journals(data: bytes) -> None:
     """A file of a journal."""
     file = ROOM / "journal.jsonl"
     file.write_bytes(data)
-    with contextlib.suppress(AuditError):
-        verify(read_journal(file))
+    with contextlib.suppress(AuditError), contextlib.closing(read_journal(file)) as entries:
+        verify(entries)
 
 
 def forged_journals(data: bytes) -> None:

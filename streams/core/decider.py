@@ -107,9 +107,9 @@ class Decider:
         self.rows: dict[bytes, bytes | None] = {}
         self.publish: dict[str, list[Published]] = {}
 
-    def use(self, book: PolicyBook, after: Cursor | None = None) -> None:
+    def use(self, book: PolicyBook) -> None:
         """Decide by a book from now on; see `using`."""
-        for _ in self.using(book, after):
+        for _ in self.using(book, None):
             pass
 
     def using(self, book: PolicyBook, after: Cursor | None) -> Iterator[None]:

@@ -95,18 +95,16 @@ class Fold:
         self,
         *,
         T: int | None,
-        book: PolicyBook | None,
         positions: dict[str, int],
         next_seq: dict[str, int],
         root: int,
         next_entry: int,
         after: Cursor | None,
     ) -> None:
-        """Stand where the last accepted entry left the partition, with the view as its rows.
+        """Stand where the last accepted entry left the partition, with the view as its rows; its book is for `using`.
 
         Args:
             T: The time of the partition in µs, None before any.
-            book: The adopted book.
             positions: The next offset of each input topic.
             next_seq: The next sequence number of each output topic.
             root: The state root of the view.
@@ -120,11 +118,9 @@ class Fold:
         self.positions = {**self.positions, **positions}
         decider.entry = next_entry
         self._unfinished = after
-        if book is not None:
-            decider.use(book, after)
 
     def using(self, book: PolicyBook, after: Cursor | None) -> Iterator[None]:
-        """Take the adopted book into use row by row, after a `restore` without it; nothing comes before its end."""
+        """Take the adopted book into use row by row, after a `restore`; nothing comes before its end."""
         return self.decider.using(book, after)
 
     @property

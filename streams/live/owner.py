@@ -149,7 +149,6 @@ class Owner:
         self._fold = Fold(self.partition, View(rows), self._time)
         self._fold.restore(
             T=parse(content.T) if content.T is not None else None,
-            book=None,
             positions=content.positions,
             next_seq=content.next_seq,
             root=root.parse(content.state_root),

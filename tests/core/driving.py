@@ -54,13 +54,15 @@ class Partition:
         partition.rows.update(stand.rows)
         partition.fold.restore(
             T=parse(work.T) if work.T is not None else None,
-            book=books[work.book] if work.book is not None else None,
             positions=work.positions,
             next_seq=work.next_seq,
             root=int(work.state_root, 16),
             next_entry=stand.next_entry,
             after=work.after,
         )
+        if work.book is not None:
+            for _ in partition.fold.using(books[work.book], work.after):
+                pass
         return partition
 
     def take(self, records: Records, most: int = 10**9) -> "Partition":

@@ -182,7 +182,7 @@ def test_an_entry_counts_what_it_took_said_and_could_not_read():
 
 def test_a_new_owner_of_a_partition_without_entries_begins_as_the_first_one():
     fold = Fold(0, {}, "clock")
-    fold.restore(T=None, book=None, positions={}, next_seq={}, root=0, next_entry=0, after=None)
+    fold.restore(T=None, positions={}, next_seq={}, root=0, next_entry=0, after=None)
     assert (fold.T, fold.book, fold.unfinished) == (BEFORE_TIME, None, None)
     assert fold.positions == dict.fromkeys(topics.INPUTS, 0)
 

@@ -10,6 +10,7 @@ from driving import Partition, begun
 
 from schemas import topics
 from schemas.instant import DAY
+from schemas.records import Records
 from streams.core import fold, quiet, quiet_python
 from streams.core.band import HIGHEST
 
@@ -136,6 +137,29 @@ def test_a_record_that_cannot_be_read_wakes_whoever_it_names(first):
     listening.stream.raw(topics.COUNTS, b"nonsense", key_of())
     partition = listening.partition.take(listening.stream.records).cut()
     assert len(partition.published[topics.DEAD_LETTERS]) == 1
+
+
+@pytest.mark.parametrize("awake", [True, False])
+def test_counts_that_were_passed_before_their_run_was_full_stand_in_its_digest(awake):
+    one_by_one, at_once = (Listening("clock", count_of(900, day(0))).partition for _ in range(2))
+    stream = Listening("clock", count_of(900, day(0))).stream
+    begins = len(stream.records)
+    for round_ in range(2):
+        said = [
+            count_of(900 + round_, day(0)),
+            count_of(910, day(0)),
+            count_of(1000 if awake else 920, day(0)),
+        ]
+        stream.add(*said, count_of(930 + round_, day(0)))
+        counts = Records.of([raw for _, raw in stream.records[begins:]])
+        begins, end = len(stream.records), counts.offsets[-1] + 1
+        first = one_by_one.fold.pass_quiet(counts[:1])
+        passed = one_by_one.fold.pass_quiet(counts[first:])
+        assert (first, passed) == (1, 1 if awake else 3)
+        one_by_one.settle(one_by_one.fold.take(topics.COUNTS, counts[first + passed :], end))
+        at_once.settle(at_once.fold.take(topics.COUNTS, counts, end))
+        assert one_by_one.cut().works[-1].runs == at_once.cut().works[-1].runs
+    assert one_by_one.decisions == at_once.decisions
 
 
 def test_before_the_first_tick_of_a_clock_nothing_is_decided():

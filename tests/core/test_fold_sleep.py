@@ -141,8 +141,9 @@ def test_a_record_that_cannot_be_read_wakes_whoever_it_names(first):
 
 @pytest.mark.parametrize("awake", [True, False])
 def test_counts_that_were_passed_before_their_run_was_full_stand_in_its_digest(awake):
-    one_by_one, at_once = (Listening("clock", count_of(900, day(0))).partition for _ in range(2))
-    stream = Listening("clock", count_of(900, day(0))).stream
+    listening = Listening("clock", count_of(900, day(0)))
+    stream, at_once = listening.stream, listening.partition
+    one_by_one = Listening("clock", count_of(900, day(0))).partition
     begins = len(stream.records)
     for round_ in range(2):
         said = [
